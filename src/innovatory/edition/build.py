@@ -1,0 +1,318 @@
+"""Building an edition: a pure function of the ledger, a date, a codebook and a panel.
+
+Every part has a key, the hash of what it is made from. A part whose key did not change is left
+as it is, so that one new coding makes again only the tables that ask its dimension. The keys lie
+outside the edition's folder, which holds nothing that depends on when or where it was built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from innovatory import __version__, claims, design
+from innovatory.codebook import Codebook
+from innovatory.edition import compare, describe, judgements, ranks, snapshot, tables
+from innovatory.edition.snapshot import Resolved
+from innovatory.engine import (
+    Engine,
+    csv_bytes,
+    digest,
+    key_of,
+    parquet_bytes,
+    write_atomically,
+)
+from innovatory.errors import EditionError
+
+# Raise it when the code changes what an edition of the same facts contains.
+STAGE_VERSION = "1"
+
+Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolved]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What an edition is asked to be."""
+
+    name: str
+    as_of: date
+    title: str = ""
+    earlier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What an edition is made from; `state` and `geography` are hashes of facts and city list."""
+
+    facts: Callable[[], Mapping[str, pa.Table]]
+    batch: int
+    state: str
+    book: Codebook
+    resolve: Resolve
+    cities: Callable[[Sequence[str]], pa.Table]
+    panel: tuple[str, ...] | None
+    geography: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: the tables made again, and those left as they were."""
+
+    name: str
+    folder: Path
+    made: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+
+@dataclass
+class _Run:
+    """The state of one build; `old` is what the last build left."""
+
+    folder: Path
+    old: dict[str, Any]
+    new: dict[str, Any] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def reuse(self, name: str, key: str) -> bool:
+        """Whether the table on disk is the one that `key` would make again."""
+        entry = self.old.get(name)
+        if not entry or entry["key"] != key or not self._intact(name, entry):
+            return False
+        self.new[name] = entry
+        self.kept.append(name)
+        return True
+
+    def put(self, name: str, key: str, table: pa.Table) -> None:
+        """Write a table where its content differs from what is on disk."""
+        parquet = parquet_bytes(table)
+        sha = digest(parquet)
+        entry = self.old.get(name)
+        if entry and entry["parquet"] == sha and self._intact(name, entry):
+            self.new[name] = entry | {"key": key}
+            self.kept.append(name)
+            return
+        csv = csv_bytes(table)
+        write_atomically(self._path(name, "parquet"), parquet)
+        write_atomically(self._path(name, "csv"), csv)
+        columns = [[f.name, str(f.type).replace("large_", "")] for f in table.schema]
+        self.new[name] = {
+            "key": key, "parquet": sha, "csv": digest(csv), "rows": table.num_rows,
+            "columns": columns,
+        }  # fmt: skip
+        self.made.append(name)
+
+    def _path(self, name: str, kind: str) -> Path:
+        return self.folder / "tables" / f"{name}.{kind}"
+
+    def _intact(self, name: str, entry: Mapping[str, Any]) -> bool:
+        return all(
+            self._path(name, kind).is_file()
+            and digest(self._path(name, kind).read_bytes()) == entry[kind]
+            for kind in ("parquet", "csv")
+        )
+
+
+def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
+    """Make, or bring up to date, the edition in `folder`; `state` is the file of keys.
+
+    The folder of the earlier edition, if the spec names one, is its sibling. Raises EditionError
+    where it has not been built, or where corrections or merges contradict each other.
+    """
+    earlier = folder.parent / spec.earlier if spec.earlier else None
+    if earlier and not (earlier / "manifest.json").is_file():
+        raise EditionError(f"{earlier}: no edition there to compare with; build it first")
+    before = (earlier / "manifest.json").read_bytes() if earlier else b""
+    key = key_of(
+        [STAGE_VERSION, __version__, given.state, given.book.version, given.geography,
+         json.dumps(given.panel), repr(spec), digest(before)]
+    )  # fmt: skip
+    old = _state(state)
+    if old.get("key") == key and _complete(folder, old["manifest"]):
+        return Built(spec.name, folder, (), tuple(old["tables"]))
+    run = _Run(folder, old.get("tables", {}))
+    with Engine() as engine:
+        snapshot.load(engine, given.facts())
+        resolved = given.resolve(snapshot.spellings(engine))
+        found = sorted({r.city_id for r in resolved.values() if r.city_id})
+        snapshot.take(
+            engine, as_of=spec.as_of, resolved=resolved,
+            cities=given.cities(sorted({*found, *(given.panel or ())})), panel=given.panel,
+        )  # fmt: skip
+        judgements.take(engine, given.book)
+        snapshot.release(engine)
+        tables.labels(engine, given.book)
+        written = _tables(engine, run, spec, given.book, earlier)
+        manifest = _manifest(engine, run, spec, given, earlier)
+    _freeze(run, manifest, written, given.book)
+    _forget(run)
+    manifest_hash = digest((folder / "manifest.json").read_bytes())
+    _save(state, {"key": key, "manifest": manifest_hash, "tables": run.new})
+    return Built(spec.name, folder, tuple(run.made), tuple(run.kept))
+
+
+def _tables(
+    engine: Engine, run: _Run, spec: Spec, book: Codebook, earlier: Path | None
+) -> list[claims.Claim]:
+    for name in (*snapshot.TABLES, *judgements.TABLES):
+        run.put(name, "", engine.query(f"SELECT * FROM {name}"))
+    prints = tables.partitions(engine)
+    _counts(engine, run, book, prints)
+    designs = [row["design"] for row in engine.rows("SELECT design FROM sources WHERE records > 0")]
+    setting = claims.Setting(
+        as_of=f"{spec.as_of.day} {spec.as_of:%B %Y}",
+        obstacle=design.obstacle(designs), partly_coded=claims.partly_coded(engine),
+    )  # fmt: skip
+    ranked = ranks.take(engine, book, obstacle=setting.obstacle, partly_coded=setting.partly_coded)
+    engine.table("city_ranks", ranked)
+    run.put("city_ranks", "", ranked)
+    written = claims.Writer(engine, book, setting).claims()
+    if earlier:
+        changes = compare.take(engine, earlier)
+        engine.table("changes", changes)
+        run.put("changes", "", changes)
+        written += claims.change(engine, setting, spec.earlier)
+    asked = key_of([c.id + c.records_query for c in written if c.printed])
+    inputs = {**prints, "claims": asked}
+    if earlier:
+        inputs["changes"] = run.new["changes"]["parquet"]
+    key = key_of(inputs)
+    if not run.reuse("claim_records", key):
+        run.put("claim_records", key, claims.records_of(engine, written))
+    return written
+
+
+def _counts(engine: Engine, run: _Run, book: Codebook, prints: Mapping[str, str]) -> None:
+    """The count tables; those whose parts of the facts are unchanged are taken from disk."""
+    keys = {}
+    for count in tables.count_tables(book):
+        parts = {name: prints.get(name, "") for name in tables.inputs(count, book)}
+        keys[count] = key_of([STAGE_VERSION, repr(count), key_of(parts)])
+    stale = []
+    for count, key in keys.items():
+        if run.reuse(count.name, key):
+            engine.parquet(count.name, run.folder / "tables" / f"{count.name}.parquet")
+        else:
+            stale.append(count)
+    records = engine.rows("SELECT count(*) AS n FROM records")[0]["n"]
+    for batch in tables.batches(stale, book, records=records):
+        for name, table in batch.split(engine.query(batch.statement)).items():
+            engine.table(name, table)
+            run.put(name, keys[next(c for c in batch.counts if c.name == name)], table)
+
+
+def _manifest(
+    engine: Engine, run: _Run, spec: Spec, given: Input, earlier: Path | None
+) -> dict[str, Any]:
+    counts = engine.rows(
+        "SELECT count(*) FILTER (kind = 'project') AS projects, "
+        "count(*) FILTER (kind = 'living_lab') AS living_labs, count(*) AS records, "
+        "count(*) FILTER (disputed > 0) AS disputed_records, "
+        "count(*) FILTER (NOT dated) AS undated_records FROM records"
+    )[0]
+    counts["cities"] = engine.rows("SELECT count(*) AS n FROM cities")[0]["n"]
+    counts["unresolved_places"] = engine.rows("SELECT count(*) AS n FROM unresolved")[0]["n"]
+    sources = engine.rows("SELECT * FROM sources WHERE records > 0")
+    named = {count.name: count for count in tables.count_tables(given.book)}
+    listed = []
+    order = [*snapshot.TABLES, *judgements.TABLES, *named, "city_ranks", "changes", "claim_records"]
+    for name in sorted(run.new, key=order.index):
+        entry = run.new[name]
+        title, text = describe.table(name, named)
+        listed.append(
+            {
+                "name": name, "title": title, "text": text, "rows": entry["rows"],
+                "sha256_parquet": entry["parquet"], "sha256_csv": entry["csv"],
+                "columns": [
+                    {"name": column, "type": kind, "text": describe.column(column)}
+                    for column, kind in entry["columns"]
+                ],
+            }
+        )  # fmt: skip
+    before = json.loads((earlier / "manifest.json").read_text("utf-8")) if earlier else None
+    return {
+        "name": spec.name,
+        "title": spec.title or f"Edition {spec.name}",
+        "as_of": spec.as_of.isoformat(),
+        "synthetic": any(row["synthetic"] for row in engine.rows("SELECT synthetic FROM sources")),
+        "ledger": {"batch": given.batch, "state": given.state},
+        "codebook": {"version": given.book.version, "label": given.book.label},
+        "counting": "A record in several cities counts once in each (full) or in equal parts "
+        "(fractional); every other table counts each record once (record).",
+        "counts": counts,
+        "earlier": before and {"name": before["name"], "as_of": before["as_of"]},
+        "sources": sources,
+        "tables": listed,
+        "innovatory": __version__,
+    }
+
+
+def _freeze(
+    run: _Run, manifest: dict[str, Any], written: list[claims.Claim], book: Codebook
+) -> None:
+    texts = {
+        "claims.json": _json([claim.as_json() for claim in written]),
+        "codebook.yaml": book.text.encode(),
+    }
+    files = {name: digest(data) for name, data in texts.items()}
+    for name, entry in run.new.items():
+        files[f"tables/{name}.parquet"] = entry["parquet"]
+        files[f"tables/{name}.csv"] = entry["csv"]
+    manifest["files"] = dict(sorted(files.items()))
+    # The manifest comes last: an edition without one that matches is not complete.
+    for name, data in (texts | {"manifest.json": _json(manifest)}).items():
+        path = run.folder / name
+        if not path.is_file() or path.read_bytes() != data:
+            write_atomically(path, data)
+
+
+def _forget(run: _Run) -> None:
+    """Remove tables of an earlier build that the edition no longer has."""
+    for path in sorted((run.folder / "tables").iterdir()):
+        if path.name.split(".")[0] not in run.new:
+            path.unlink()
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False) + "\n").encode()
+
+
+def _state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(state).encode())
+
+
+def _complete(folder: Path, manifest_hash: str) -> bool:
+    """Whether every file of the edition is there with the content its manifest names."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file() or digest(manifest.read_bytes()) != manifest_hash:
+        return False
+    return not damaged(folder)
+
+
+def damaged(folder: Path) -> list[str]:
+    """Files of an edition that are missing or differ from its manifest."""
+    try:
+        files = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as error:
+        raise EditionError(f"{folder}: no readable manifest.json; build the edition again") from (
+            error
+        )
+    return [
+        name
+        for name, sha in files.items()
+        if not (folder / name).is_file() or digest((folder / name).read_bytes()) != sha
+    ]

@@ -1,0 +1,98 @@
+"""What each table and column of an edition means, for the manifest and the data package."""
+
+from __future__ import annotations
+
+from innovatory.edition.compare import CHANGES
+from innovatory.edition.counts import CITY, Count
+from innovatory.edition.ranks import MEASURES
+
+TABLES = {
+    "records": ("Records", "One row a project or living lab counted as of the date."),
+    "places": ("Places", "The cities of each record, as spelt by the source and as resolved."),
+    "organisations": ("Organisations", "Who takes part in each record."),
+    "events": ("Stage events", "Dated events of each record; those after the date do not count."),
+    "links": ("Pages", "Pages that support each record."),
+    "codings": ("Codings", "Each coder's answers, as given."),
+    "evidence": ("Evidence", "The quotes on which coders rest their answers."),
+    "adjudications": ("Adjudications", "Settled answers where coders differed."),
+    "judgements": ("Judgements", "Each coder's answers after adjudication, derived ones included."),
+    "verdicts": ("Verdicts", "For each record and class the share of its coders who say so."),
+    "coders": ("Coders", "Who coded: people, rules, models."),
+    "draws": ("Draws", "Batches of records sent to coders, with inclusion probabilities."),
+    "sources": ("Sources", "Where the records come from and how they were gathered."),
+    "cities": ("Cities", "The panel of cities."),
+    "unresolved": ("Unresolved places", "Places for which no city was found, and why."),
+    "corrections": ("Corrections", "Corrections of sources that are in force."),
+    "classes": ("Classes", "Dimensions and classes of the codebook."),
+    "city_ranks": (
+        "Cities in order",
+        "Cities by each measure, with ties and with the places that disputes leave open.",
+    ),
+    "changes": (
+        "Changes since the earlier edition",
+        "On the cities in common. " + "; ".join(f"{k}: {v}" for k, v in CHANGES.items()) + ".",
+    ),
+    "claim_records": ("Records behind each claim", "Which records a printed claim rests on."),
+}
+
+_COLUMNS = {
+    "record_id": "id of the record",
+    "city_id": "id of the city: English name and country",
+    "ord": "number within the record, from 0",
+    "title": "title",
+    "local_name": "name in the local language",
+    "kind": "kind",
+    "start": "first date, as far as it is known",
+    "end": "last date, where it had come by the date of the edition; in evidence: end of the quote",
+    "status": "planned, active, completed, ended or unknown, as of the date",
+    "stage": "stage of the latest dated event on or before the date",
+    "stage_since": "date of that event",
+    "furthest_stage": "furthest stage reached by the date, endings aside",
+    "start_year": "year of the first dated sign of the record",
+    "verified": "whether a public page supports the record; empty: the source does not say",
+    "doubts": "what the source itself doubts",
+    "dated": "whether any date is known",
+    "coders": "number of coders",
+    "disputed": "in records: dimensions on which coders differ; in counts: records in dispute",
+    "fraction": "1 / number of the record's cities in the panel",
+    "in_panel": "whether the city belongs to the panel",
+    "counted": "on or before the date of the edition",
+    "value": "classes, joined by |",
+    "votes": "share of the record's coders who say so",
+    "field": "field of the record that holds the quote; empty: not located",
+    "population": "which records are counted",
+    "counting": "record: once; full: once in each of its cities; fractional: in equal parts",
+    "count": "disputed records count by the share of their coders",
+    "low": "records on which all coders say so",
+    "high": "records on which any coder says so",
+    "base": "records of the population, or of the group, that were coded",
+    "share": "count / base",
+    "share_low": "smallest share that settling the disputes can give",
+    "share_high": "largest share that settling the disputes can give",
+    "measure": "; ".join(f"{k}: {v}" for k, v in MEASURES.items()),
+    "rank": "1 + cities with more; ties share a place",
+    "tied": "whether another city has the same count",
+    "rank_best": "1 + cities that surely have more",
+    "rank_worst": "1 + cities that may have more",
+    "carried": "whether the collection design carries a ranking",
+    "reason": "why not; in unresolved: why no city was found",
+    "population_year": "year of the population figure, where the source tells",
+    "probability": "inclusion probability",
+}
+
+
+def table(name: str, counts: dict[str, Count]) -> tuple[str, str]:
+    """Title and one-sentence text of a table."""
+    if name in TABLES:
+        return TABLES[name]
+    count = counts[name]
+    text = "Counts and shares with what coder disagreement leaves open."
+    if count.within:
+        group = "the city" if count.within == CITY else f"the {count.within}"
+        text += f" The base of a row is its {group.removeprefix('the ')}'s records."
+    return count.title, text
+
+
+def column(name: str) -> str:
+    """What a column means; its own name in words where nothing more is to be said."""
+    return _COLUMNS.get(name, name.replace("_", " "))

@@ -1,0 +1,65 @@
+"""Cities in order of their counts, with ties as ties and the places that disputes leave open.
+
+A city's best place is 1 + the number of cities that surely have more; its worst place is
+1 + the number of cities that may have more. Where the collection design cannot carry a ranking
+the rows are still there, marked as not carried, with the reason.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from innovatory.codebook import Codebook
+from innovatory.edition import counts
+from innovatory.edition.counts import CITY
+from innovatory.edition.tables import PROJECTS, populations
+from innovatory.engine import Engine, quoted
+
+MEASURES = {
+    "projects": "Projects",
+    "living_labs": "Living labs",
+    "innovative": "Innovative projects",
+    "innovative_share": "Share of projects that are innovative",
+}
+
+
+def statement(book: Codebook, *, obstacle: str, partly_coded: str) -> str:
+    """The SQL of the table `city_ranks`; the two texts say why it is not carried (or are empty)."""
+    measured = [p for p in populations(book) if p.name in MEASURES]
+    parts = []
+    for way in ("full", "fractional"):
+        for population in measured:
+            reason = obstacle or (partly_coded if population.answers else "")
+            parts.append(f"""
+SELECT {quoted(population.name)} AS measure, {quoted(way)} AS counting, class AS city_id,
+  label, count, low, high, base, share, {quoted(reason)} AS reason
+FROM (SELECT city_id AS class, * FROM by_city
+      WHERE population = {quoted(population.name)} AND counting = {quoted(way)})""")
+    if book.dimension("innovative"):
+        share = counts.statement(("innovative",), (PROJECTS,), within=CITY)
+        parts.append(f"""
+SELECT 'innovative_share', way, g, n.label, share, share_low, share_high, base, share,
+  {quoted(obstacle or partly_coded)}
+FROM ({share}) s JOIN naming n ON n.dimension = 'city' AND n.class = s.g
+WHERE c = 'yes' AND base > 0""")
+    order = ", ".join(quoted(measure) for measure in MEASURES)
+    return f"""
+WITH m AS ({" UNION ALL ".join(parts)}),
+placed AS (
+  SELECT a.measure, a.counting, a.city_id,
+    1 + count(*) FILTER (b.count > a.count) AS rank,
+    count(*) FILTER (b.count = a.count) > 1 AS tied,
+    1 + count(*) FILTER (b.low > a.high) AS rank_best,
+    1 + count(*) FILTER (b.high > a.low AND b.city_id <> a.city_id) AS rank_worst
+  FROM m a JOIN m b ON b.measure = a.measure AND b.counting = a.counting
+  GROUP BY a.measure, a.counting, a.city_id)
+SELECT m.measure, m.counting, m.city_id, m.label, m.count, m.low, m.high, m.base,
+  CAST(rank AS INTEGER) AS rank, tied, CAST(rank_best AS INTEGER) AS rank_best,
+  CAST(rank_worst AS INTEGER) AS rank_worst, reason = '' AS carried, reason
+FROM m JOIN placed USING (measure, counting, city_id)
+ORDER BY list_position([{order}], measure), counting DESC, rank, label, city_id"""
+
+
+def take(engine: Engine, book: Codebook, *, obstacle: str, partly_coded: str) -> pa.Table:
+    """The table `city_ranks`; needs `by_city` and `naming` in the engine."""
+    return engine.query(statement(book, obstacle=obstacle, partly_coded=partly_coded))

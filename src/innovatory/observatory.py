@@ -1,0 +1,253 @@
+"""An observatory: a folder that a person can keep in git, and what is done with it.
+
+    observatory.toml   panel of cities, editions, sources
+    codebook.yaml      the questions put to coders
+    ledger.db          the facts (or a PostgreSQL server, named in observatory.toml)
+    editions/NAME/     frozen editions
+    site/              the publication
+    .innovatory/       keys of what was built, to build only what changed; may be deleted
+
+This is the edge: files are read and written here, and the rooms below are given plain data.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from innovatory import codebook
+from innovatory.codebook import Codebook
+from innovatory.edition.build import Spec
+from innovatory.engine import write_atomically
+from innovatory.errors import ObservatoryError
+from innovatory.gazetteer import City, Gazetteer
+from innovatory.ledger import Ledger
+from innovatory.records import last_day, valid_id, valid_when
+
+SETTINGS = "observatory.toml"
+
+_TEMPLATE = """# An observatory of urban innovation; docs/observatory.md explains every setting.
+title = {title}
+ledger = "ledger.db"        # or "postgresql://user@host/database"
+codebook = "codebook.yaml"
+
+[panel]
+# The cities that are covered, by id (docs/cities.md), or "all" that a record names.
+cities = {cities}
+
+[aliases]
+# Spellings that the city list does not know, or means otherwise: "Spelling" = "city-id".
+{own}{editions}"""
+
+
+class _Panel(msgspec.Struct, forbid_unknown_fields=True):
+    cities: str | list[str] = "all"
+
+
+class _City(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    name: str
+    country: str
+    country_name: str = ""
+    local_name: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    population: int | None = None
+    population_year: str = ""
+
+
+class _Edition(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    as_of: Any  # a TOML date, or a year or month as text
+    title: str = ""
+
+
+class _Source(msgspec.Struct, forbid_unknown_fields=True):
+    path: str
+
+
+class _Settings(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    ledger: str = "ledger.db"
+    codebook: str = "codebook.yaml"
+    panel: _Panel = msgspec.field(default_factory=_Panel)
+    aliases: dict[str, str] = msgspec.field(default_factory=dict)
+    city: list[_City] = msgspec.field(default_factory=list)
+    edition: list[_Edition] = msgspec.field(default_factory=list)
+    source: list[_Source] = msgspec.field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Observatory:
+    """The settings of an observatory, read and checked; editions are oldest first."""
+
+    folder: Path
+    title: str
+    ledger_url: str
+    book: Codebook
+    panel: tuple[str, ...] | None
+    aliases: Mapping[str, str]
+    cities: tuple[City, ...]
+    editions: tuple[Spec, ...]
+    sources: tuple[Path, ...]
+
+    @property
+    def site(self) -> Path:
+        """The folder of the publication."""
+        return self.folder / "site"
+
+    def edition_folder(self, name: str) -> Path:
+        """The folder of an edition, whether it was built or not."""
+        return self.folder / "editions" / name
+
+    def ledger(self) -> Ledger:
+        """Open the ledger, creating it at first use."""
+        return Ledger.open(self.ledger_url, create=True)
+
+    def gazetteer(self) -> Gazetteer:
+        """The city list with this observatory's own cities and aliases."""
+        return Gazetteer.load().extended(self.cities, self.aliases)
+
+
+def data(name: str) -> Path:
+    """A file or folder shipped inside the package."""
+    return Path(str(resources.files("innovatory"))) / "data" / name
+
+
+def new(
+    folder: Path,
+    *,
+    title: str,
+    cities: Sequence[str] | None = None,
+    own: Iterable[City] = (),
+    editions: Iterable[Spec] = (),
+) -> Observatory:
+    """Make an observatory in an empty or new folder; ObservatoryError where one is already."""
+    if (folder / SETTINGS).exists():
+        raise ObservatoryError(f"{folder / SETTINGS}: an observatory is already here; use it")
+    text = _TEMPLATE.format(
+        title=_toml(title), cities=_toml(list(cities) if cities is not None else "all"),
+        own="".join(_block("city", asdict(city)) for city in own),
+        editions="".join(_block("edition", _edition_fields(spec)) for spec in editions),
+    )  # fmt: skip
+    write_atomically(folder / "codebook.yaml", data("codebook.yaml").read_bytes())
+    ignored = "site/\n.innovatory/\n*.db-wal\n*.db-shm\n"
+    write_atomically(folder / ".gitignore", ignored.encode())
+    write_atomically(folder / SETTINGS, text.encode())
+    return load(folder)
+
+
+def load(folder: Path) -> Observatory:
+    """Read the settings of an observatory; ObservatoryError names file, setting and reason."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        raise ObservatoryError(
+            f"{folder}: no {SETTINGS} there; make an observatory with 'innovatory new {folder}'"
+        )
+    try:
+        settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _Settings)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ObservatoryError(f"{path}: {error}; see docs/observatory.md") from error
+    return Observatory(
+        folder=folder,
+        title=settings.title,
+        ledger_url=_url(folder, settings.ledger),
+        book=codebook.load(folder / settings.codebook),
+        panel=_panel(path, settings.panel.cities),
+        aliases=settings.aliases,
+        cities=_own_cities(path, settings.city),
+        editions=_editions(path, settings.edition),
+        sources=tuple(folder / source.path for source in settings.source),
+    )
+
+
+def with_edition(observatory: Observatory, *, as_of: str, name: str) -> tuple[Observatory, str]:
+    """The observatory with an edition as of a date, and its name (by default the date).
+
+    A new one is added to observatory.toml, so that it can be built again. ObservatoryError where
+    the name is taken by an edition of another date.
+    """
+    spec = Spec(name or as_of, parse_as_of(as_of))
+    path = observatory.folder / SETTINGS
+    for known in observatory.editions:
+        if known.name == spec.name:
+            if known.as_of != spec.as_of:
+                raise ObservatoryError(
+                    f"{path}: edition {known.name!r} is as of {known.as_of}; give another name"
+                )
+            return observatory, known.name
+    text = path.read_text("utf-8").rstrip("\n") + "\n"
+    write_atomically(path, (text + _block("edition", _edition_fields(spec))).encode())
+    return load(observatory.folder), spec.name
+
+
+def parse_as_of(text: str) -> date:
+    """The day that an as-of date means: a year or month counts to its last day.
+
+    >>> parse_as_of("2019").isoformat()
+    '2019-12-31'
+    """
+    if not valid_when(text):
+        raise ObservatoryError(f"as-of {text!r} is not a date; write YYYY, YYYY-MM or YYYY-MM-DD")
+    return last_day(text)
+
+
+def _url(folder: Path, text: str) -> str:
+    return text if "://" in text else f"sqlite:///{folder / text}"
+
+
+def _panel(path: Path, cities: str | list[str]) -> tuple[str, ...] | None:
+    if cities == "all":
+        return None
+    if isinstance(cities, str) or not cities:
+        raise ObservatoryError(f'{path}: [panel] cities must be "all" or a list of city ids')
+    if doubled := [c for n, c in enumerate(cities) if c in cities[:n]]:
+        raise ObservatoryError(f"{path}: [panel] cities names {doubled[0]!r} twice; keep one")
+    return tuple(cities)
+
+
+def _own_cities(path: Path, cities: Sequence[_City]) -> tuple[City, ...]:
+    for city in cities:
+        if not valid_id(city.id):
+            raise ObservatoryError(f"{path}: [[city]] id {city.id!r} cannot be an id")
+    return tuple(City(**msgspec.structs.asdict(city)) for city in cities)
+
+
+def _editions(path: Path, editions: Sequence[_Edition]) -> tuple[Spec, ...]:
+    specs = []
+    for edition in editions:
+        if not valid_id(edition.name):
+            raise ObservatoryError(
+                f"{path}: edition name {edition.name!r} cannot be a folder name; use a-z, 0-9, '-'"
+            )
+        try:
+            as_of = parse_as_of(str(edition.as_of))
+        except ObservatoryError as error:
+            raise ObservatoryError(f"{path}: edition {edition.name!r}: {error}") from error
+        specs.append(Spec(edition.name, as_of, edition.title))
+    names = [spec.name for spec in specs]
+    if doubled := [name for n, name in enumerate(names) if name in names[:n]]:
+        raise ObservatoryError(f"{path}: edition {doubled[0]!r} is there twice; rename one")
+    return tuple(sorted(specs, key=lambda spec: (spec.as_of, spec.name)))
+
+
+def _edition_fields(spec: Spec) -> dict[str, Any]:
+    return {"name": spec.name, "as_of": spec.as_of.isoformat(), "title": spec.title}
+
+
+def _block(name: str, fields: Mapping[str, Any]) -> str:
+    lines = [f"{key} = {_toml(value)}" for key, value in fields.items() if value not in ("", None)]
+    return "\n".join(["", f"[[{name}]]", *lines, ""])
+
+
+def _toml(value: Any) -> str:
+    # A JSON string, number or list of strings is also a TOML value.
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,327 @@
+"""Charts as pure functions: each gives the drawing and the table that says the same.
+
+A drawing is inline SVG without a style of its own: the style sheet gives its classes colour, in
+light, in dark and in print. One picture returns everywhere: a dot with an open interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, log10, sqrt
+
+from markupsafe import Markup, escape
+
+from innovatory.publish.table import Cell, Column, Table, counted
+from innovatory.publish.wording import TINY_BASE, number, share, span
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture and its table: `finding` is the one sentence that the picture shows."""
+
+    title: str
+    finding: str
+    svg: Markup
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A counted class: the number with the ends of its interval, the base, what it opens."""
+
+    label: str
+    count: float
+    low: float
+    high: float
+    base: float | None = None
+    share: float | None = None
+    share_low: float | None = None
+    share_high: float | None = None
+    href: str = ""
+    note: str = ""
+
+    @property
+    def hollow(self) -> bool:
+        """Whether the base is too small for the share to say much."""
+        return self.base is not None and self.base < TINY_BASE
+
+
+def ticks(top: float, *, most: int = 5) -> list[float]:
+    """Round numbers from 0 that cover `top`, in steps of 1, 2 or 5 times a power of ten.
+
+    >>> ticks(41), ticks(3), ticks(0)
+    ([0, 10, 20, 30, 40, 50], [0, 1, 2, 3], [0, 1])
+    """
+    if top <= 0:
+        return [0, 1]
+    raw = top / most
+    power = 10 ** floor(log10(raw))
+    step = next(f * power for f in (1, 2, 5, 10) if f * power >= raw - 1e-12)
+    step = max(1, step) if top >= 1 else step
+    count = int(-(-top // step))
+    return [n * step for n in range(count + 1)]
+
+
+def frame(width: float, height: float, title: str, text: str, body: str, *, name: str) -> Markup:
+    """An SVG image with its title and description; `name` keeps its ids apart on a page."""
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" '
+        f'aria-labelledby="{name}-t {name}-d" preserveAspectRatio="xMidYMid meet">'
+        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(text)}</desc>'
+        f"{body}</svg>"
+    )
+
+
+def _text(x: float, y: float, words: str, kind: str = "", *, at: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{at}">{escape(words)}</text>'
+
+
+def interval_chart(
+    marks: Sequence[Mark],
+    *,
+    name: str,
+    title: str,
+    finding: str,
+    head: str = "Class",
+    unit: str = "",
+) -> Chart:
+    """Dots with intervals on one scale from zero, one row a class, in the order given.
+
+    `head` is what a row is (in the table), `unit` is written behind the numbers.
+
+    >>> chart = interval_chart([Mark("Bus", 5, 4, 6)], name="c", title="Sectors", finding="One.")
+    >>> len(chart.table.rows), chart.svg.count('class="dot"')
+    (1, 1)
+    """
+    scale = ticks(max((m.high for m in marks), default=0))
+    left, right, row = 232, 690, 26
+    top = scale[-1]
+    height = 34 + row * len(marks) + 8
+
+    def x(value: float) -> float:
+        return left + (right - left) * value / top
+
+    parts = []
+    for tick in scale:
+        parts.append(f'<path class="grid" d="M{x(tick):.1f} 24V{height - 4}"/>')
+        parts.append(_text(x(tick), 16, number(tick) + unit, "tick", at="middle"))
+    for place, mark in enumerate(marks):
+        y = 34 + row * place + row / 2
+        parts.append(_text(left - 14, y + 4.5, _short(mark.label, 30), "label", at="end"))
+        parts.append(_interval(x(mark.low), x(mark.count), x(mark.high), y, hollow=mark.hollow))
+        parts.append(_text(x(mark.high) + 10, y + 4.5, number(mark.count) + unit, "value"))
+    svg = frame(760, height, title, finding, "".join(parts), name=name)
+    return Chart(title, finding, svg, mark_table(marks, caption=title, head=head, unit=unit))
+
+
+def _interval(low: float, at: float, high: float, y: float, *, hollow: bool) -> str:
+    whisker = ""
+    if high - low > 0.5:
+        # Open brackets at both ends: the interval is what settling the disputes can give.
+        whisker = (
+            f'<path class="whisker" d="M{low + 3:.1f} {y - 6:.1f}H{low:.1f}V{y + 6:.1f}h3'
+            f"M{low:.1f} {y:.1f}H{high:.1f}M{high - 3:.1f} {y - 6:.1f}H{high:.1f}"
+            f'V{y + 6:.1f}h-3"/>'
+        )
+    dot = "dot hollow" if hollow else "dot"
+    return f'{whisker}<circle class="{dot}" cx="{at:.1f}" cy="{y:.1f}" r="5"/>'
+
+
+def mark_table(
+    marks: Sequence[Mark], *, caption: str, head: str = "Class", unit: str = ""
+) -> Table:
+    """Marks as a table: count with interval, and share with interval where there is a base."""
+    top = max((m.high for m in marks), default=0)
+    shares = any(m.share is not None for m in marks)
+    notes = any(m.note for m in marks)
+    columns = [Column(head), Column("Share" if unit else "Records", True)]
+    columns += [Column("Share", True), Column("Base", True)] if shares else []
+    columns += [Column("Note")] if notes else []
+    rows = []
+    for mark in marks:
+        numbers = {"count": mark.count, "low": mark.low, "high": mark.high}
+        cells = [Cell(mark.label, value=mark.label)]
+        cells.append(counted(numbers, top=top, href=mark.href, hollow=mark.hollow, unit=unit))
+        if shares:
+            part = span(mark.share_low, mark.share_high, percent=True)
+            printed = share(mark.share, base=mark.base)
+            cells.append(Cell(printed, note=part, value=f"{mark.share or 0:.6f}"))
+            cells.append(Cell(number(mark.base), value=f"{mark.base or 0:.6f}"))
+        if notes:
+            cells.append(Cell(mark.note))
+        rows.append(tuple(cells))
+    return Table(caption, tuple(columns), tuple(rows))
+
+
+def matrix_chart(
+    cells: Mapping[tuple[str, str], Mark],
+    *,
+    rows: Sequence[tuple[str, str]],
+    columns: Sequence[tuple[str, str]],
+    name: str,
+    title: str,
+    finding: str,
+) -> Chart:
+    """Two dimensions crossed: a disc for what all coders say, a ring for what any of them says.
+
+    The areas are the low and the high end of the interval, the number beside them is the count.
+    `rows` and `columns` are (class, label); `cells` holds a mark for each pair of classes.
+    """
+    left, top, wide, high = 214, 62, 104, 46
+    most = max((m.high for m in cells.values()), default=0) or 1
+    width, height = left + wide * len(columns) + 10, top + high * len(rows) + 10
+    parts = []
+    for j, (_, label) in enumerate(columns):
+        for line, words in enumerate(_two_lines(label)):
+            x = left + wide * (j + 0.5)
+            parts.append(_text(x, 24 + 17 * line, words, "label", at="middle"))
+    for i, (row_class, label) in enumerate(rows):
+        y = top + high * (i + 0.5)
+        parts.append(f'<path class="grid" d="M{left} {y - high / 2:g}H{width - 10}"/>')
+        parts.append(_text(left - 14, y + 4.5, _short(label, 28), "label", at="end"))
+        for j, (column_class, _) in enumerate(columns):
+            mark = cells.get((row_class, column_class))
+            if mark and mark.high > 0:
+                parts.append(_circle(mark, left + wide * (j + 0.5), y, most))
+    svg = frame(width, height, title, finding, "".join(parts), name=name)
+    return Chart(title, finding, svg, matrix_table(cells, rows, columns, caption=title))
+
+
+def _circle(mark: Mark, x: float, y: float, most: float) -> str:
+    inner, outer = (21 * sqrt(end / most) for end in (mark.low, mark.high))
+    disc = f'<circle class="disc" cx="{x - 16:g}" cy="{y:g}" r="{inner:.1f}"/>'
+    ring = f'<circle class="ring" cx="{x - 16:g}" cy="{y:g}" r="{outer:.1f}"/>'
+    reach = span(mark.low, mark.high)
+    words = _text(x + 10, y + (0 if reach else 4.5), number(mark.count), "value")
+    if reach:
+        words += _text(x + 10, y + 14, reach, "tick")
+    return (ring if reach else "") + (disc if inner else "") + words
+
+
+def matrix_table(
+    cells: Mapping[tuple[str, str], Mark],
+    rows: Sequence[tuple[str, str]],
+    columns: Sequence[tuple[str, str]],
+    *,
+    caption: str,
+) -> Table:
+    """Two dimensions crossed as a table of counts with their intervals."""
+    body = []
+    for row_class, label in rows:
+        line = [Cell(label, value=label)]
+        for column_class, _ in columns:
+            mark = cells.get((row_class, column_class))
+            if mark is None or mark.high == 0:
+                line.append(Cell("0", value="0"))
+            else:
+                reach = span(mark.low, mark.high)
+                line.append(
+                    Cell(number(mark.count), mark.href, note=reach, value=f"{mark.count:.6f}")
+                )
+        body.append(tuple(line))
+    heads = (Column(""), *(Column(label, True) for _, label in columns))
+    return Table(caption, heads, tuple(body))
+
+
+def ladder_chart(
+    marks: Sequence[Mark], *, aside: Sequence[Mark], name: str, title: str, finding: str
+) -> Chart:
+    """The ladder of stages: each mark a step above the one before, a circle by count on it.
+
+    `aside` holds what is no step up (ended, unknown): it stands on the ground beside the ladder.
+    """
+    wide, rise, ground = 118, 26, 74 + 26 * len(marks)
+    every = [*marks, *aside]
+    most = max((m.high for m in every), default=0) or 1
+    parts = []
+    for place, mark in enumerate(every):
+        up = place if place < len(marks) else 0
+        x, y = 6 + wide * place + (0 if place < len(marks) else 14), ground - rise * up
+        climb = f"v{-rise}" if place + 1 < len(marks) else ""
+        parts.append(f'<path class="step" d="M{x} {y}h{wide}{climb}"/>')
+        radius = 24 * sqrt(mark.count / most)
+        if mark.count:
+            parts.append(
+                f'<circle class="disc" cx="{x + 34}" cy="{y - radius - 3:.1f}" r="{radius:.1f}"/>'
+            )
+        parts.append(_text(x + 40 + radius, y - 9, number(mark.count), "value"))
+        parts.append(_text(x + 4, y + 19, mark.label, "label"))
+    svg = frame(34 + wide * len(every), ground + 30, title, finding, "".join(parts), name=name)
+    return Chart(title, finding, svg, mark_table(every, caption=title, head="Stage"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A dated stage event on a time line: `first` and `last` are the years that it can mean."""
+
+    when: str
+    stage: str
+    note: str
+    first: float
+    last: float
+    counted: bool
+
+
+def timeline_chart(
+    moments: Sequence[Moment], *, stages: Sequence[str], as_of: float, name: str, title: str,
+    finding: str,
+) -> Chart:  # fmt: skip
+    """The path of one record up the stages: a whisker as wide as the date is uncertain.
+
+    `stages` are drawn from the bottom up; `as_of` is the edition's date in years; later events
+    are hollow, because they do not count.
+    """
+    start = floor(min([m.first for m in moments] + [as_of - 1]))
+    end = floor(max([m.last for m in moments] + [as_of])) + 1
+    left, right, top, row = 110, 730, 14, 34
+    bottom = top + row * len(stages)
+
+    def x(year: float) -> float:
+        return left + (right - left) * (year - start) / (end - start)
+
+    levels = {stage: bottom - row * (n + 0.5) for n, stage in enumerate(stages)}
+    parts = [_rung(left, right, y, stage.capitalize()) for stage, y in levels.items()]
+    for year in range(start, end + 1, max(1, -(-(end - start) // 10))):
+        parts.append(_text(x(year), bottom + 18, str(year), "tick", at="middle"))
+        parts.append(f'<path class="grid" d="M{x(year):.1f} {bottom}v5"/>')
+    parts.append(f'<path class="now" d="M{x(as_of):.1f} {top}V{bottom}"/>')
+    path, drawn = "", []
+    for moment in moments:
+        y, middle = levels[moment.stage], x((moment.first + moment.last) / 2)
+        if moment.counted:
+            path += f"H{middle:.1f}V{y:g}" if path else f"M{middle:.1f} {y:g}"
+        drawn.append(
+            _interval(x(moment.first), middle, x(moment.last), y, hollow=not moment.counted)
+        )
+    if path:
+        parts.append(f'<path class="path" d="{path}"/>')
+    svg = frame(760, bottom + 30, title, finding, "".join(parts + drawn), name=name)
+    return Chart(title, finding, svg, _moment_table(moments, caption=title))
+
+
+def _rung(left: float, right: float, y: float, label: str) -> str:
+    line = f'<path class="grid" d="M{left} {y:g}H{right}"/>'
+    return line + _text(left - 14, y + 4.5, label, "label", at="end")
+
+
+def _moment_table(moments: Sequence[Moment], *, caption: str) -> Table:
+    heads = (Column("When"), Column("Stage"), Column("What"), Column("Counts as of the date"))
+    rows = []
+    for moment in moments:
+        counts = "yes" if moment.counted else "no: later"
+        texts = (moment.when, moment.stage.capitalize(), moment.note, counts)
+        rows.append(tuple(Cell(text) for text in texts))
+    return Table(caption, heads, tuple(rows))
+
+
+def _short(label: str, most: int) -> str:
+    return label if len(label) <= most else label[: most - 1].rstrip() + "…"
+
+
+def _two_lines(label: str) -> list[str]:
+    words = label.split()
+    if len(label) <= 13 or len(words) < 2:
+        return [_short(label, 16)]
+    cut = min(range(1, len(words)), key=lambda n: abs(len(" ".join(words[:n])) - len(label) / 2))
+    return [_short(" ".join(words[:cut]), 16), _short(" ".join(words[cut:]), 16)]
