@@ -321,7 +321,7 @@ def test_claims_follow_from_the_tables_and_tampering_shows(place: Observatory) -
     claims = json.loads((folder / "claims.json").read_text("utf-8"))
     share = next(c for c in claims if c["id"] == "innovative-share")
     assert (share["value"], share["low"], share["high"], share["base"]) == (4, 3, 5, 5)
-    assert "80.0% [60.0, 100.0] of 5" in share["text"]
+    assert "80.0% [60.0, 100.0] of the 5 projects are innovative" in share["text"]
     (folder / "claims.json").write_text("[]", "utf-8")
     assert "claims.json" in verify(folder)[0]
 

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,12 +156,19 @@ def build_editions(
                 f"{observatory.folder}: the ledger is empty; collect a source first, with "
                 f"'innovatory collect {observatory.folder} SOURCE'"
             )
-        where = geography.Geography(observatory)
+        where, batch = geography.Geography(observatory), ledger.head()
+        facts = partial(ledger.facts, batch=batch)
         given = Input(
-            facts=ledger.facts, batch=ledger.head(), state=ledger.state(), book=observatory.book,
-            resolve=where.resolve, cities=where.cities, panel=observatory.panel,
+            # Read once for several editions; for one, memory is let go as soon as it is used.
+            facts=cache(facts) if len(wanted) > 1 else facts,
+            batch=batch,
+            state=ledger.state(),
+            book=observatory.book,
+            resolve=where.resolve,
+            cities=where.cities,
+            panel=observatory.panel,
             geography=where.key,
-        )  # fmt: skip
+        )
         for n, spec in enumerate(observatory.editions):
             if spec.name not in wanted:
                 continue

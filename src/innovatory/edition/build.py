@@ -11,10 +11,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from innovatory import __version__, claims, design
 from innovatory.codebook import Codebook
@@ -29,11 +32,18 @@ from innovatory.engine import (
     write_atomically,
 )
 from innovatory.errors import EditionError
-
-# Raise it when the code changes what an edition of the same facts contains.
-STAGE_VERSION = "1"
+from innovatory.sentences import Writer, change
 
 Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolved]]
+
+
+@cache
+def _code() -> str:
+    """The hash of the code that makes editions: changed code makes all of them again."""
+    here = Path(__file__).parent
+    named = ("claims", "codebook", "design", "engine", "sentences")
+    files = [*sorted(here.glob("*.py")), *(here.parent / f"{name}.py" for name in named)]
+    return key_of([digest(path.read_bytes()) for path in files])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ class _Run:
     def reuse(self, name: str, key: str) -> bool:
         """Whether the table on disk is the one that `key` would make again."""
         entry = self.old.get(name)
-        if not entry or entry["key"] != key or not self._intact(name, entry):
+        if not entry or entry["key"] != key or not self.intact(name):
             return False
         self.new[name] = entry
         self.kept.append(name)
@@ -94,13 +104,13 @@ class _Run:
         parquet = parquet_bytes(table)
         sha = digest(parquet)
         entry = self.old.get(name)
-        if entry and entry["parquet"] == sha and self._intact(name, entry):
+        if entry and entry["parquet"] == sha and self.intact(name):
             self.new[name] = entry | {"key": key}
             self.kept.append(name)
             return
         csv = csv_bytes(table)
-        write_atomically(self._path(name, "parquet"), parquet)
-        write_atomically(self._path(name, "csv"), csv)
+        write_atomically(self.path(name, "parquet"), parquet)
+        write_atomically(self.path(name, "csv"), csv)
         columns = [[f.name, str(f.type).replace("large_", "")] for f in table.schema]
         self.new[name] = {
             "key": key, "parquet": sha, "csv": digest(csv), "rows": table.num_rows,
@@ -108,13 +118,21 @@ class _Run:
         }  # fmt: skip
         self.made.append(name)
 
-    def _path(self, name: str, kind: str) -> Path:
+    def path(self, name: str, kind: str) -> Path:
+        """The file of a table."""
         return self.folder / "tables" / f"{name}.{kind}"
 
-    def _intact(self, name: str, entry: Mapping[str, Any]) -> bool:
-        return all(
-            self._path(name, kind).is_file()
-            and digest(self._path(name, kind).read_bytes()) == entry[kind]
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a table as it is on disk now."""
+        found: list[dict[str, Any]] = pq.read_table(self.path(name, "parquet")).to_pylist()
+        return found
+
+    def intact(self, name: str) -> bool:
+        """Whether the files of a table are those that the last build left."""
+        entry = self.old.get(name)
+        return entry is not None and all(
+            self.path(name, kind).is_file()
+            and digest(self.path(name, kind).read_bytes()) == entry[kind]
             for kind in ("parquet", "csv")
         )
 
@@ -130,7 +148,7 @@ def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
         raise EditionError(f"{earlier}: no edition there to compare with; build it first")
     before = (earlier / "manifest.json").read_bytes() if earlier else b""
     key = key_of(
-        [STAGE_VERSION, __version__, given.state, given.book.version, given.geography,
+        [_code(), given.state, given.book.version, given.geography,
          json.dumps(given.panel), repr(spec), digest(before)]
     )  # fmt: skip
     old = _state(state)
@@ -169,23 +187,57 @@ def _tables(
         as_of=f"{spec.as_of.day} {spec.as_of:%B %Y}",
         obstacle=design.obstacle(designs), partly_coded=claims.partly_coded(engine),
     )  # fmt: skip
-    ranked = ranks.take(engine, book, obstacle=setting.obstacle, partly_coded=setting.partly_coded)
-    engine.table("city_ranks", ranked)
-    run.put("city_ranks", "", ranked)
-    written = claims.Writer(engine, book, setting).claims()
+    _ranks(engine, run, book, setting, prints)
+    written = Writer(engine, book, setting, read=run.rows).claims()
     if earlier:
         changes = compare.take(engine, earlier)
         engine.table("changes", changes)
         run.put("changes", "", changes)
-        written += claims.change(engine, setting, spec.earlier)
-    asked = key_of([c.id + c.records_query for c in written if c.printed])
-    inputs = {**prints, "claims": asked}
-    if earlier:
-        inputs["changes"] = run.new["changes"]["parquet"]
-    key = key_of(inputs)
-    if not run.reuse("claim_records", key):
-        run.put("claim_records", key, claims.records_of(engine, written))
+        written += change(engine, setting, spec.earlier)
+        prints = {**prints, "changes": run.new["changes"]["parquet"]}
+    _claim_records(engine, run, book, [c for c in written if c.printed and c.records_query], prints)
     return written
+
+
+def _ranks(
+    engine: Engine, run: _Run, book: Codebook, setting: claims.Setting, prints: Mapping[str, str]
+) -> None:
+    given = [run.new["by_city"]["parquet"], prints.get("judgements:innovative", ""),
+             prints["records"], prints.get("places", ""), repr(setting)]  # fmt: skip
+    key = key_of([_code(), *given])
+    if run.reuse("city_ranks", key):
+        return
+    engine.parquet("by_city", run.path("by_city", "parquet"))
+    table = ranks.take(engine, book, obstacle=setting.obstacle, partly_coded=setting.partly_coded)
+    run.put("city_ranks", key, table)
+
+
+def _claim_records(
+    engine: Engine,
+    run: _Run,
+    book: Codebook,
+    printed: Sequence[claims.Claim],
+    prints: Mapping[str, str],
+) -> None:
+    """The records behind the claims; of claims whose facts are unchanged they are taken over."""
+    keys = {}
+    for claim in printed:
+        parts = {name: prints.get(name, "") for name in claims.dependencies(claim, book)}
+        keys[claim.id] = key_of([claim.records_query, key_of(parts)])
+    key = key_of([_code(), key_of(keys)])
+    before = run.old.get("claim_records", {})
+    if run.reuse("claim_records", key):
+        run.new["claim_records"]["claims"] = keys
+        return
+    old = before.get("claims", {}) if run.intact("claim_records") else {}
+    kept = [name for name, mark in keys.items() if old.get(name) == mark]
+    table = claims.records_of(engine, [c for c in printed if c.id not in kept])
+    if kept:
+        held = pq.read_table(run.path("claim_records", "parquet"))
+        table = pa.concat_tables([table, held.filter(pc.field("claim_id").isin(kept))])
+    table = table.sort_by([("claim_id", "ascending"), ("record_id", "ascending")])
+    run.put("claim_records", key, table.combine_chunks())
+    run.new["claim_records"]["claims"] = keys
 
 
 def _counts(engine: Engine, run: _Run, book: Codebook, prints: Mapping[str, str]) -> None:
@@ -193,17 +245,14 @@ def _counts(engine: Engine, run: _Run, book: Codebook, prints: Mapping[str, str]
     keys = {}
     for count in tables.count_tables(book):
         parts = {name: prints.get(name, "") for name in tables.inputs(count, book)}
-        keys[count] = key_of([STAGE_VERSION, repr(count), key_of(parts)])
+        keys[count] = key_of([_code(), repr(count), key_of(parts)])
     stale = []
     for count, key in keys.items():
-        if run.reuse(count.name, key):
-            engine.parquet(count.name, run.folder / "tables" / f"{count.name}.parquet")
-        else:
+        if not run.reuse(count.name, key):
             stale.append(count)
     records = engine.rows("SELECT count(*) AS n FROM records")[0]["n"]
     for batch in tables.batches(stale, book, records=records):
         for name, table in batch.split(engine.query(batch.statement)).items():
-            engine.table(name, table)
             run.put(name, keys[next(c for c in batch.counts if c.name == name)], table)
 
 

@@ -23,13 +23,14 @@ def take(engine: Engine, book: Codebook) -> None:
     """Create the tables named in TABLES; needs the tables of `snapshot.take` in the engine."""
     _valid(engine, book)
     _answers(engine)
-    engine.run("CREATE TABLE said AS SELECT * FROM answers")
-    for derived in book.derived:
-        statement = _rule(derived) if isinstance(derived.how, Rule) else _roll_up(derived)
-        engine.run(f"INSERT INTO said {statement}")
-    engine.run("""
+    derived = [_rule(d) if isinstance(d.how, Rule) else _roll_up(d) for d in book.derived]
+    every = " UNION ALL ".join(["SELECT record_id, coder_id, dimension, class FROM answers",
+                                *derived])  # fmt: skip
+    engine.run(f"""
         CREATE TABLE judgements AS
-        SELECT record_id, coder_id, dimension, class FROM said ORDER BY ALL""")
+        SELECT record_id, coder_id, CAST(dimension AS dimension_key) AS dimension,
+          CAST(class AS class_key) AS class
+        FROM ({every}) ORDER BY ALL""")
     engine.run("""
         CREATE TABLE verdicts AS
         WITH coders AS (

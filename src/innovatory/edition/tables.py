@@ -74,20 +74,20 @@ def _lower(title: str) -> str:
 
 def labels(engine: Engine, book: Codebook) -> None:
     """Create the table `naming` (dimension, class, label, ord) that gives every class its words."""
-    engine.run("""
+    words = " ".join(f"WHEN {quoted(c)} THEN {quoted(t)}" for c, t in _LABELS.items())
+    columns = []
+    for dimension, column in COLUMNS.items():
+        listed = ", ".join(quoted(c) for c in _ORDER.get(dimension, ())) or "NULL"
+        columns.append(f"""
+        SELECT DISTINCT {quoted(dimension)}, {column}, CASE {column} {words} ELSE
+          upper({column}[1]) || replace({column}[2:], '_', ' ') END,
+          coalesce(list_position([{listed}], {column}), try_cast({column} AS BIGINT), 9999)
+        FROM records""")
+    engine.run(f"""
         CREATE TABLE naming AS
         SELECT dimension, class, label, CAST(ord AS BIGINT) AS ord FROM classes UNION ALL
-        SELECT 'city', city_id, name, row_number() OVER (ORDER BY name, city_id) FROM cities""")
-    for dimension, column in COLUMNS.items():
-        order = _ORDER.get(dimension, ())
-        listed = ", ".join(quoted(c) for c in order) or "NULL"
-        words = " ".join(f"WHEN {quoted(c)} THEN {quoted(t)}" for c, t in _LABELS.items())
-        engine.run(f"""
-            INSERT INTO naming
-            SELECT DISTINCT {quoted(dimension)}, {column}, CASE {column} {words} ELSE
-              upper({column}[1]) || replace({column}[2:], '_', ' ') END,
-              coalesce(list_position([{listed}], {column}), try_cast({column} AS BIGINT), 9999)
-            FROM records""")
+        SELECT 'city', city_id, name, row_number() OVER (ORDER BY name, city_id) FROM cities
+        UNION ALL {" UNION ALL ".join(columns)}""")
 
 
 def inputs(count: Count, book: Codebook) -> tuple[str, ...]:
@@ -104,23 +104,18 @@ def partitions(engine: Engine) -> dict[str, str]:
     table is made again, the published hashes are SHA-256 of files.
     """
     columns = "|| '|' ||".join(("record_id", "kind", *COLUMNS.values()))
-    found = {
-        "records": f"SELECT '' AS part, {columns} AS row FROM records",
-        "places": "SELECT DISTINCT '' AS part, concat_ws('|', record_id, city_id, fraction) AS row "
-        "FROM places WHERE in_panel",
-        "naming": "SELECT '' AS part, concat_ws('|', dimension, class, label, ord) AS row "
-        "FROM naming",
-        "judgements": "SELECT dimension AS part, concat_ws('|', record_id, coder_id, class) AS row "
-        "FROM judgements",
-    }
-    prints: dict[str, str] = {}
-    for name, statement in found.items():
-        for row in engine.rows(
-            f"SELECT part, CAST(sum(md5_number_lower(row)) AS VARCHAR) || '/' || count(*) AS mark "
-            f"FROM ({statement}) GROUP BY part"
-        ):
-            prints[f"{name}:{row['part']}" if row["part"] else name] = row["mark"]
-    return prints
+    found = f"""
+        SELECT 'records' AS part, {columns} AS row FROM records UNION ALL
+        SELECT 'naming', concat_ws('|', dimension, class, label, ord) FROM naming UNION ALL
+        SELECT 'places', concat_ws('|', record_id, city_id, fraction) FROM
+          (SELECT DISTINCT record_id, city_id, fraction FROM places WHERE in_panel) UNION ALL
+        SELECT 'judgements:' || dimension, concat_ws('|', record_id, coder_id, class)
+        FROM judgements"""
+    rows = engine.rows(
+        "SELECT part, CAST(sum(md5_number_lower(row)) AS VARCHAR) || '/' || count(*) AS mark "
+        f"FROM ({found}) GROUP BY part"
+    )
+    return {row["part"]: row["mark"] for row in rows}
 
 
 def _counted(count: Count, book: Codebook) -> tuple[Population, ...]:

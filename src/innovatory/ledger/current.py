@@ -100,12 +100,16 @@ def current_facts(store: Store, connection: Connection, batch: int) -> dict[str,
 def _of_current_codings(quotes: pa.Table, answers: pa.Table, told: pa.Table) -> pa.Table:
     """The quotes of codings that are current, with what each is about and its record's version.
 
-    Arrow joins them in a third of the time that the databases take.
+    Looked up by Arrow in a third of the time that the databases take to join them.
     """
-    about = answers.select(["seq", "record_id", "dimension", "coder_id", "codebook", "draw"])
-    versions = told.select(["record_id", "seq"]).rename_columns(["record_id", "current_seq"])
-    joined = quotes.join(about, "owner", right_keys="seq", join_type="inner")
-    return joined.join(versions, "record_id", join_type="inner").drop_columns("owner")
+    rows = pc.index_in(quotes["owner"], value_set=answers["seq"])
+    quotes = quotes.filter(pc.is_valid(rows))
+    of_coding = answers.select(["record_id", "dimension", "coder_id", "codebook", "draw"])
+    of_coding = of_coding.take(rows.drop_null())
+    version = told["seq"].take(pc.index_in(of_coding["record_id"], value_set=told["record_id"]))
+    columns = {name: of_coding[name] for name in of_coding.column_names}
+    columns |= {name: quotes[name] for name in quotes.column_names if name != "owner"}
+    return pa.table(columns | {"current_seq": version})
 
 
 def _queries(batch: int) -> dict[str, SelectBase]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from innovatory.publish.pages import Brief, Shared
 from innovatory.publish.reading import TableText, checked_bytes
@@ -60,7 +61,7 @@ def downloads(shared: Shared) -> Iterator[Download]:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
 
 
 def _claim_csv(claim_id: str, records: Sequence[tuple[Brief, float]]) -> bytes:

@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 
 from innovatory.errors import EditionError
 from innovatory.publish import (
@@ -28,7 +28,7 @@ from innovatory.publish.package import downloads
 from innovatory.publish.pages import Draft, Page, Shared, in_words
 from innovatory.publish.reading import Edition, check_ids, read_edition
 from innovatory.publish.referencepages import method
-from innovatory.publish.standing import cities, named, standing
+from innovatory.publish.standing import cities, named, standing, told
 from innovatory.publish.wording import anchor, humanise, number, sentence
 
 HERE = Path(__file__).parent
@@ -162,12 +162,14 @@ def _version() -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("innovatory.publish"),
+        # Compiled templates are kept in the user's temporary folder: a quick rebuild needs them.
+        bytecode_cache=FileSystemBytecodeCache(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"named": named, "cities": cities, "standing": standing}
+    environment.globals |= {"named": named, "cities": cities, "standing": standing, "told": told}
     environment.filters |= {
         "anchor": anchor,
         "humanise": humanise,

@@ -10,12 +10,14 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from innovatory.publish.pages import Brief
+from innovatory.publish.wording import humanise
 
 KEPT = 8192
 
 _LOCAL = Markup(' <span class="local"><bdi>{}</bdi></span>')
 _NAME = Markup('<a href="{}records/{}.html"><bdi>{}</bdi></a>{}')
 _CITY = Markup('<a href="{}cities/{}.html">{}</a>')
+_CELLS = Markup("<td>{}</td><td>{}</td><td>{}</td>")
 _BADGE = Markup('<span class="badge {}">{}</span>')
 _DIFFER = Markup(' <span class="badge differ">coders differ on {}</span>')
 _DOUBTS = Markup('<details class="doubts"><summary>doubts</summary><bdi>{}</bdi></details>')
@@ -41,3 +43,9 @@ def standing(record: Brief) -> Markup:
     differ = _DIFFER.format(record.disputed) if record.disputed else Markup("")
     doubts = _DOUBTS.format(record.doubts) if record.doubts else Markup("")
     return badge + differ + doubts
+
+
+@lru_cache(maxsize=KEPT)
+def told(record: Brief, root: str = "") -> Markup:
+    """The cells of a row that tell of the record: its cities, its stage, its standing."""
+    return _CELLS.format(cities(record, root), humanise(record.stage), standing(record))

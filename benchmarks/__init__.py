@@ -1,0 +1,1 @@
+"""Speed and memory of the pipeline, measured as whole processes; see docs/benchmarks.md."""
