@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from innovatory.errors import EditionError
 from innovatory.publish import Published, publish
 from innovatory.publish.charts import Mark, interval_chart, ladder_chart, ticks
 from innovatory.publish.countpages import leading
+from innovatory.publish.frontpage import finding
 from innovatory.publish.pages import NAVIGATION
 from innovatory.publish.passages import Quote, segments
+from innovatory.publish.reading import Claim
 from innovatory.publish.wording import spreadsheet_safe, web_address
 from innovatory.publish.worldmap import Dot, grid_chart, map_chart
 from test_publish_edition import HOSTILE, Rows, claims, record, rows, small_edition, write_edition
@@ -196,8 +199,8 @@ def test_synthetic_data_says_so_on_every_page(tmp_path: Path) -> None:
 
 
 def test_a_table_comes_before_every_chart(site: Path) -> None:
-    """Each picture is a labelled image with a title, a description, and its table before it."""
-    drawn = 0
+    """A picture is a labelled image with its table before it, or it is drawn in the table."""
+    drawn, rows_drawn = 0, 0
     for path, text in pages(site).items():
         tables = 0
         found = Elements(text).found
@@ -209,9 +212,13 @@ def test_a_table_comes_before_every_chart(site: Path) -> None:
                 assert tables >= 0, path
                 inside = [t for t, _ in found[n : n + 8]]
                 assert {"svg", "title", "desc"} <= set(inside), path
-            if tag == "svg" and "chart" in attributes.get("class", ""):
+            kind = attributes.get("class", "")
+            if tag == "svg" and "chart" in kind:
                 assert attributes["role"] == "img" and attributes["aria-labelledby"], path
-    assert drawn > 8
+            elif tag == "svg" and kind in ("track", "bubble"):
+                assert attributes["aria-hidden"] == "true", path
+                rows_drawn += 1
+    assert drawn > 3 and rows_drawn > 20
 
 
 def test_a_record_shows_its_standing_wherever_it_is_shown(site: Path) -> None:
@@ -265,25 +272,70 @@ def test_what_is_not_carried_is_neither_claimed_nor_ranked(site: Path) -> None:
     front = pages(site)["2022/index.html"]
     assert "What this collection cannot carry" in front
     assert "The quota was set by the collector." in front
-    assert "Projects held by city: not a ranking" in front
     claim = pages(site)["2022/claims/leaders.html"]
     assert "This claim is not made." in claim
-    chart = front[front.index("Projects held by city: not a ranking") :]
-    assert chart.index(">Graz<") < chart.index(">Vienna<")
+    listed = front[front.index("Projects held by city: not a ranking") :]
+    assert listed.index(">Graz<") < listed.index(">Vienna<")
+    cities = pages(site)["2022/cities.html"]
+    assert "No ranking is given." in cities and "by city: ranking" not in cities
+    assert cities.index(">Graz<") < cities.index(">Vienna<")
 
 
-def test_a_carried_ranking_says_what_is_not_distinguishable(tmp_path: Path) -> None:
-    """Ranked cities stand by place, with the places that the disputes leave open."""
+def places(page: str) -> list[str]:
+    """The places of the first table of a page, from the top."""
+    return re.findall(r'class="place"[^>]*>([^<]*)<', page[: page.index("</table>")])
+
+
+def test_a_carried_ranking_gives_the_places_that_disputes_leave_open(tmp_path: Path) -> None:
+    """Ranked cities stand by place; what is shared or left open says so in the place itself."""
     tables = rows()
     vienna, graz = tables["city_ranks"]
+    carried = {"carried": True, "reason": ""}
     tables["city_ranks"] = [
-        graz | {"carried": True, "reason": "", "rank": 2, "count": 1.0},
-        vienna | {"carried": True, "reason": "", "rank": 1, "count": 2.0, "high": 2.0},
+        graz | carried | {"rank": 2, "count": 1.0, "tied": False},
+        vienna | carried | {"rank": 1, "count": 2.0, "high": 2.0, "tied": False},
+        graz | carried | {"measure": "living_labs", "rank_worst": 1},
+        vienna | carried | {"measure": "living_labs", "rank_worst": 1},
     ]
     page = pages(made(tmp_path, tables=tables))["2022/cities.html"]
+    assert "No ranking is given." not in page
     chart = page[page.index("Projects by city: ranking") :]
     assert chart.index(">Vienna<") < chart.index(">Graz<")
-    assert "place 1; not distinguishable from 1–2" in chart
+    assert places(chart) == ["1–2", "1–2"]
+    labs = page[page.index("Living labs by city: ranking") :]
+    assert places(labs) == ["1=", "1="]
+
+
+def test_the_front_page_leads_with_findings_and_a_picture(site: Path) -> None:
+    """The strongest finding and the map come first, then each theme, the limits last."""
+    front = pages(site)["2022/index.html"]
+    places = [front.index(mark) for mark in (
+        'class="brief"', 'class="chart world"', 'class="theme" id="where"',
+        'class="theme" id="sectors"', 'class="theme" id="changes"', 'id="withheld"',
+    )]  # fmt: skip
+    assert places == sorted(places)
+    text = " ".join("".join(Elements(front).text).split())
+    assert "[25.0%] [0, 50] of 2:" in text
+    assert "The collector set beforehand how many records to look for" in text
+
+
+def test_a_sentence_is_not_said_twice() -> None:
+    """A claim that begins with its number is split there; any other is left whole."""
+    given = Claim("a", "A", "27.5% of 20 are.", "share", True, value=5.5, base=20, percent=27.5)
+    assert finding(given).rest == "of 20 are."
+    other = Claim("b", "B", "Most: Graz 3.", "leaders", True, value=3)
+    assert (finding(other).figure, finding(other).rest) == ("", "Most: Graz 3.")
+    tiny = Claim("c", "C", "50.0% of 2 are.", "share", True, value=1, base=2, percent=50.0)
+    assert finding(tiny).figure == "[50.0%]" and finding(tiny).rest == "of 2 are."
+
+
+def test_two_dimensions_cross_in_one_table(site: Path) -> None:
+    """The classes are written in full, and each count stands beside its disc."""
+    front = pages(site)["2022/index.html"]
+    table = front[front.index('class="crossed') :]
+    table = table[: table.index("</table>")]
+    assert ">Environment<" in table and ">Special zone<" in table
+    assert table.count('class="disc"') == 1 and "…" not in table
 
 
 def test_a_claim_opens_to_its_records(site: Path) -> None:
@@ -488,10 +540,12 @@ def test_an_edition_with_another_codebook_is_published(tmp_path: Path) -> None:
 def test_charts_draw_what_their_tables_say() -> None:
     """A whisker is drawn where the ends differ, a hollow dot where the base is tiny."""
     marks = [Mark("A", 5, 4, 6, 20), Mark("B", 2, 2, 2, 3, 2 / 3, 2 / 3, 2 / 3)]
-    chart = interval_chart(marks, name="c", title="T", finding="F.")
-    assert chart.svg.count('class="whisker"') == 1 and chart.svg.count("dot hollow") == 1
-    assert [row[1].text for row in chart.table.rows] == ["5", "2"]
-    assert chart.table.rows[0][1].note == "4–6" and chart.table.rows[1][2].text == "[67%]"
+    table = interval_chart(marks, title="T", finding="F.").table
+    first, second = table.rows
+    assert first[1].glyph.count("<line") == 1 and "hollow" not in first[1].glyph
+    assert second[1].glyph.count("<line") == 0 and "dot hollow" in second[1].glyph
+    assert (first[2].text, first[2].note) == ("5", "4–6") and second[3].text == "[67%]"
+    assert table.columns[1].ticks == ("0", "2", "4", "6")
     ladder = ladder_chart(marks, aside=[Mark("C", 1, 1, 1)], name="l", title="T", finding="F.")
     assert len(ladder.table.rows) == 3
 

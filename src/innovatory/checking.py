@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,12 +15,17 @@ from innovatory.edition.verify import verify
 from innovatory.errors import EditionError
 from innovatory.figures import Verdict, VerdictKind, check_figures, load_figures
 from innovatory.observatory import Observatory
+from innovatory.pipeline import built_editions
+
+# Faults of the 3rd and the 40th place are of one kind.
+_NUMBER = re.compile(r"\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of a check: what is wrong, and what was set aside and is worth a look."""
 
+    folder: Path
     editions: tuple[str, ...]
     problems: tuple[str, ...]
     set_aside: dict[str, int]
@@ -27,49 +34,66 @@ class Report:
     def lines(self) -> Iterator[str]:
         """The report in words."""
         yield from self.problems
-        if not self.problems:
+        if self.problems:
+            yield f"'innovatory build {shlex.quote(str(self.folder))}' makes damaged files again"
+        else:
             yield (
-                f"{len(self.editions)} editions hold: every file has its hash, and every claim "
-                "follows from the tables"
+                f"every file has its hash, and every claim follows from the tables, in "
+                f"{', '.join(self.editions)}"
             )
         for name, count in self.set_aside.items():
             yield f"set aside at collecting: {name}: {count}"
+        if self.set_aside:
+            yield "'innovatory export' lists them one by one in rejects.csv"
         if self.unresolved:
             yield f"places without a city: {self.unresolved} (table 'unresolved' of each edition)"
 
 
 def check(observatory: Observatory) -> Report:
     """Verify every edition that was built; EditionError where none was."""
-    built = [
-        spec.name
-        for spec in observatory.editions
-        if (observatory.edition_folder(spec.name) / "manifest.json").is_file()
-    ]
+    built = built_editions(observatory)
     if not built:
         raise EditionError(
-            f"{observatory.folder}: no edition was built yet; run 'innovatory build'"
+            f"{observatory.folder}: no edition was built yet; run "
+            f"'innovatory build {shlex.quote(str(observatory.folder))} --as-of DATE'"
         )
-    problems = [p for name in built for p in verify(observatory.edition_folder(name))]
+    problems: list[str] = []
+    unresolved = 0
+    for name in built:
+        try:
+            problems += verify(observatory.edition_folder(name))
+            unresolved = _manifest(observatory, name)["counts"]["unresolved_places"]
+        except EditionError as error:
+            problems.append(str(error))
     with observatory.ledger() as ledger:
-        told = Counter(f"{r.file}, field {r.field}" for _, r in ledger.rejects())
-    unresolved = _manifest(observatory, built[-1])["counts"]["unresolved_places"]
-    return Report(tuple(built), tuple(problems), dict(told.most_common()), unresolved)
+        told = Counter(f"{r.file}, {_NUMBER.sub('.N', r.field)}" for _, r in ledger.rejects())
+    return Report(
+        observatory.folder, tuple(built), tuple(problems), dict(told.most_common()), unresolved
+    )
 
 
 def figures(observatory: Observatory, path: Path, *, edition: str | None) -> list[Verdict]:
-    """Judge printed figures by themselves and, with an edition, against its claims."""
+    """Judge printed figures by themselves and, with an edition, against its claims.
+
+    Raises FiguresError where the file is malformed, and EditionError where the edition was not
+    built or cannot be read.
+    """
     printed = load_figures(path)
     if edition is None:
         return check_figures(printed)
-    folder = observatory.edition_folder(edition)
-    if not (folder / "claims.json").is_file():
-        raise EditionError(f"{folder}: no edition there; build it first")
-    claims = json.loads((folder / "claims.json").read_text("utf-8"))
-    return check_figures(
-        printed,
-        edition_claims={claim["id"]: claim for claim in claims},
-        synthetic=_manifest(observatory, edition)["synthetic"],
-    )
+    built = built_editions(observatory)
+    if edition not in built:
+        raise EditionError(
+            f"{observatory.folder}: no edition {edition!r} was built; known: "
+            f"{', '.join(built) or 'none'}"
+        )
+    path = observatory.edition_folder(edition) / "claims.json"
+    try:
+        claims = {claim["id"]: claim for claim in json.loads(path.read_bytes())}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EditionError(f"{path}: cannot be read ({error}); build the edition again") from error
+    synthetic = _manifest(observatory, edition)["synthetic"]
+    return check_figures(printed, edition_claims=claims, synthetic=synthetic)
 
 
 def is_wrong(verdict: Verdict) -> bool:
@@ -96,5 +120,8 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
 def _manifest(observatory: Observatory, edition: str) -> dict[str, Any]:
     path = observatory.edition_folder(edition) / "manifest.json"
-    manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EditionError(f"{path}: cannot be read ({error}); build the edition again") from error
     return manifest

@@ -1,46 +1,93 @@
 """The command line: verbs in the order of the pipeline; no logic of its own.
 
 Exit codes: 0 done; 1 refused, with the reason and the next step; 2 wrong usage; 3 collected, but
-some rows were set aside; 4 a check found something wrong.
+rows or fields were set aside; 4 a check found something wrong, or a name means no one city.
 """
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from innovatory import __version__
+from innovatory.console import (
+    counting,
+    has_browser,
+    measuring,
+    number,
+    say,
+    tell_built,
+    tell_collected,
+)
 from innovatory.errors import InnovatoryError
-from innovatory.records import Design, Source
+from innovatory.records import Design, valid_id
 
-REJECTED, FOUND = 3, 4
-SHOWN = 10
+REFUSED, ASIDE, FOUND = 1, 3, 4
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
+class _Refused(click.ClickException):
+    """A refusal in one line, without a traceback."""
+
+    exit_code = REFUSED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        lines = (line.strip() for line in self.message.splitlines())
+        say(f"innovatory: {' '.join(filter(None, lines))}", err=True)
+
+
 class _Group(click.Group):
-    """Lists verbs in the order they are written, which is that of the pipeline."""
+    """Lists verbs in the order of the pipeline; turns what the user can act on into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Refused(
+                "stopped; what was finished is kept, and the same command again does the rest"
+            ) from None
+        except InnovatoryError as error:
+            raise _Refused(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            raise _Refused(
+                f"{where}{error.strerror or error}; check that it is there, with the right to "
+                "read and write it, and that the disk has room"
+            ) from error
+        except Exception as error:
+            # Looked up, because only who has a ledger open can have this error of its library.
+            database = sys.modules.get("sqlalchemy.exc")
+            if database is None or not isinstance(error, database.DBAPIError):
+                raise
+            raise _Refused(
+                f"the ledger failed: {error.orig}; nothing of this step was stored: check the "
+                "database and run the same command again"
+            ) from error
 
 
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done; 1 refused, with the reason and the next step; 2 wrong usage; "
-    "3 collected, but some rows were set aside; 4 a check found something wrong.",
+    "3 collected, but rows or fields were set aside; 4 a check found something wrong, or a name "
+    "means no one city.",
 )
 @click.version_option(__version__, prog_name="innovatory")
 def app() -> None:
@@ -55,16 +102,23 @@ def app() -> None:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--title", help="Title of the observatory.  [default: the folder's name]")
 def new(folder: Path, title: str | None) -> None:
-    """Make an observatory: a folder with its settings and its codebook.
+    """Make an observatory: a folder with settings and a codebook.
 
     The folder is made to be kept in git. Edit DIR/observatory.toml to name the panel of cities
-    and the editions, and DIR/codebook.yaml to change what coders are asked.
+    and the editions, and DIR/codebook.yaml to change what coders are asked. Files that are there
+    already are kept.
     """
     from innovatory import observatory
 
     made = observatory.new(folder, title=title or folder.absolute().name)
-    click.echo(f"{made.folder / observatory.SETTINGS}: edit it, then 'innovatory collect "
-               f"{folder} SOURCE'")  # fmt: skip
+    say(f"{made.folder / observatory.SETTINGS}: edit it, then 'innovatory collect "
+        f"{shlex.quote(str(folder))} SOURCE'")  # fmt: skip
+
+
+def _an_id(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value and not valid_id(value):
+        raise click.BadParameter(f"{value!r} cannot be an id; use a-z, 0-9, '-', '_' or '.'")
+    return value
 
 
 @app.command()
@@ -72,53 +126,60 @@ def new(folder: Path, title: str | None) -> None:
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--design", type=click.Choice([d.value for d in Design]),
               help="How the records were gathered, where no source.toml says so.")  # fmt: skip
-@click.option("--of", "population", default="", help="What they are a census, sample ... of.")
-@click.option("--id", "source_id", default="", help="Id of the source.  [default: the file's name]")
-@click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Mapping of columns to fields; see 'innovatory mapping'.")  # fmt: skip
-@click.option("--reader", default="", help="Name of the reader.  [default: by kind of file]")
+@click.option("--of", "population", default="", metavar="TEXT",
+              help="What they are a census, sample or choice of.")  # fmt: skip
+@click.option("--id", "source_id", default="", metavar="ID", callback=_an_id,
+              help="Id of the source.  [default: the file's name]")  # fmt: skip
+@click.option(
+    "--mapping", type=FILE, help="Mapping of columns to fields; see 'innovatory mapping'."
+)
+@click.option("--reader", default="", metavar="NAME",
+              help="Which reader, by name (docs/formats.md).  [default: by kind]")  # fmt: skip
 @JSON
 def collect(
     folder: Path, sources: Sequence[Path], design: str | None, population: str, source_id: str,
     mapping: Path | None, reader: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Read sources into the ledger: files, folders, or source.toml descriptors.
+    """Read sources into the ledger.
 
-    Without SOURCE, every [[source]] of observatory.toml is read. Each file goes in wholly or not
-    at all, and reading it again changes nothing: changed rows become new versions. A row that
-    cannot be taken is listed with file, row, field and the next step; the others go in. Files
-    may be native JSON Lines, CSV or XLSX (with a mapping), Data Packages, or CORDIS exports.
+    A SOURCE is a file, a folder, or a source.toml that describes one (docs/formats.md); without
+    any, every [[source]] of observatory.toml is read. Files may be native JSON Lines, CSV or XLSX
+    (with a mapping), Data Packages, CORDIS exports, or a folder that 'innovatory export' wrote.
 
-    Exits with 3 where rows or fields were set aside.
+    Each file goes in wholly or not at all. Reading it again changes nothing; changed rows become
+    new versions. A row or field that cannot be taken is listed with file, row, field and the next
+    step, and the others go in. A file that cannot be read at all does not keep the others out.
+
+    Exits with 3 where rows or fields were set aside, with 1 where a file could not be read.
     """
     from innovatory import observatory, pipeline
 
     place = observatory.load(folder)
-    default = None
-    if design or population or source_id:
-        name = source_id or (sources[0].stem if sources else "source")
-        default = Source(
-            name, name, design=Design(design or "convenience"), population=population
-        )  # fmt: skip
-    with _counter() as progress:
+    gathered = pipeline.Gathered(Design(design) if design else None, population, source_id)
+    with counting() as progress:
         found = pipeline.collect(
-            place, sources or place.sources, default=default, mapping=mapping, reader=reader,
+            place, sources or place.sources, gathered=gathered, mapping=mapping, reader=reader,
             progress=progress,
         )  # fmt: skip
     if not found:
-        raise InnovatoryError(f"{folder}: no SOURCE given, and no [[source]] in observatory.toml")
-    aside = sum(len(item.rejects) for item in found)
+        raise InnovatoryError(
+            f"{folder}: no SOURCE given, and no [[source]] in {observatory.SETTINGS}; name a file, "
+            "a folder or a source.toml"
+        )
     if as_json:
-        rows = [
-            {"path": str(item.path), **asdict(item.summary),
-             "rejects": [asdict(reject) for reject in item.rejects]}
-            for item in found
-        ]  # fmt: skip
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        _print_json([_collected_json(item) for item in found])
     else:
         for item in found:
-            _tell_import(item)
-    sys.exit(REJECTED if aside else 0)
+            tell_collected(item)
+    if any(item.refused for item in found):
+        sys.exit(REFUSED)
+    sys.exit(ASIDE if any(item.rejects for item in found) else 0)
+
+
+def _collected_json(item: Any) -> dict[str, Any]:
+    told = {"path": str(item.path), "refused": item.refused}
+    told |= asdict(item.summary) if item.summary else {}
+    return told | {"rejects": [asdict(reject) for reject in item.rejects]}
 
 
 @app.command()
@@ -130,8 +191,9 @@ def build(folder: Path, as_of: str | None, edition: str | None, as_json: bool) -
     """Build editions from the ledger, and the site from the editions.
 
     Stage, status and membership come from the dated events up to the edition's date. Without
-    options every edition of observatory.toml is built; a new --as-of is added there. Only what
-    depends on something that changed is made again; the same ledger gives the same bytes.
+    options every edition of observatory.toml is built, with --edition that one. With --as-of one
+    more is built as of that date, and then added there. Only what depends on something that
+    changed is made again; the same ledger gives the same bytes.
     """
     from innovatory import observatory, pipeline
 
@@ -146,52 +208,54 @@ def build(folder: Path, as_of: str | None, edition: str | None, as_json: bool) -
             f"{folder / observatory.SETTINGS}: no [[edition]] there; give a date with --as-of"
         )
     built = pipeline.build_editions(place, names)
-    with _bar("pages") as progress:
+    if as_of:
+        observatory.keep_edition(place, name)
+    with measuring("pages") as progress:
         published = pipeline.publish_site(place, progress=progress)
     seconds = time.perf_counter() - started
     if as_json:
         rows = [{"name": b.name, "folder": str(b.folder), "made": b.made, "kept": b.kept}
                 for b in built]  # fmt: skip
-        told = {"editions": rows, "site": str(published.index), "pages": published.pages,
-                "written": published.written, "seconds": round(seconds, 3)}  # fmt: skip
-        click.echo(json.dumps(told, indent=1))
+        _print_json({"editions": rows, "site": str(published.index), "pages": published.pages,
+                     "written": published.written, "seconds": round(seconds, 3)})  # fmt: skip
         return
     for item in built:
-        click.echo(f"{item.folder}: {len(item.made)} tables made, {len(item.kept)} unchanged")
-    click.echo(f"{published.index}: {published.written} of {published.pages} pages written, "
-               f"{seconds:.1f} s")  # fmt: skip
+        tell_built(item)
+    say(f"{published.index}: {published.written} of {published.pages} pages written, "
+        f"{seconds:.1f} s")  # fmt: skip
 
 
 @app.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--figures", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+@click.option("--figures", type=FILE,
               help="Also check a file of printed figures (docs/figures.md).")  # fmt: skip
 @click.option("--edition", metavar="NAME", help="Compare the figures with this edition's.")
 @JSON
 def check(folder: Path, figures: Path | None, edition: str | None, as_json: bool) -> None:
-    """Check the editions against themselves, and figures that somebody printed.
+    """Check the editions, and figures that somebody printed.
 
     Every file is compared with its hash, every claim is computed again from the tables, and the
     records listed behind a claim must add up to it. What was set aside at collecting, and places
     without a city, are listed. With --figures each printed figure is called consistent,
-    inconsistent, ambiguous, or in need of a base that is not printed.
+    inconsistent, ambiguous, or in need of a base that is not printed; with --edition also equal
+    to that edition's, or different.
 
     Exits with 4 where something is wrong.
     """
     from innovatory import checking, observatory
 
+    if edition and not figures:
+        raise click.UsageError("--edition says what --figures are compared with; give both")
     place = observatory.load(folder)
-    report = checking.check(place)
     verdicts = checking.figures(place, figures, edition=edition) if figures else []
+    report = checking.check(place)
     wrong = bool(report.problems) or any(checking.is_wrong(verdict) for verdict in verdicts)
     if as_json:
-        told = asdict(report) | {"figures": [checking.as_json(v) for v in verdicts]}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
-        sys.exit(FOUND if wrong else 0)
-    for line in report.lines():
-        click.echo(line)
-    for verdict in verdicts:
-        click.echo(checking.line(verdict))
+        told = asdict(report) | {"folder": str(folder)}
+        _print_json(told | {"figures": [checking.as_json(v) for v in verdicts]})
+    else:
+        for line in (*report.lines(), *map(checking.line, verdicts)):
+            say(line)
     sys.exit(FOUND if wrong else 0)
 
 
@@ -200,10 +264,11 @@ def check(folder: Path, figures: Path | None, edition: str | None, as_json: bool
 @click.option("--to", "target", type=FOLDER, help="Where to.  [default: DIR/export]")
 @JSON
 def export(folder: Path, target: Path | None, as_json: bool) -> None:
-    """Write the ledger's current facts as native JSON Lines, a folder for each source.
+    """Write the ledger as native JSON Lines, a folder for each source.
 
-    'innovatory collect' reads them again, into this or any other observatory, so that nothing is
-    locked in. What was set aside at collecting goes into rejects.csv.
+    These are the current facts; 'innovatory collect' reads the folder again into a new
+    observatory, so that nothing is locked in. What was set aside at collecting goes into
+    rejects.csv, and the codebooks that were answered to into codebooks/.
     """
     from innovatory import observatory
     from innovatory.export import export as write
@@ -213,10 +278,12 @@ def export(folder: Path, target: Path | None, as_json: bool) -> None:
     with place.ledger() as ledger:
         written = write(ledger, target)
     if as_json:
-        click.echo(json.dumps({"folder": str(target), "rows": written}, indent=1))
+        _print_json({"folder": str(target), "rows": written})
     else:
         for name, rows in written.items():
-            click.echo(f"{target / name}: {rows} rows")
+            say(f"{target / name}: {number(rows, 'row')}")
+        if not written:
+            say(f"{folder}: the ledger holds no facts yet; collect a source first")
 
 
 @app.command()
@@ -224,16 +291,20 @@ def export(folder: Path, target: Path | None, as_json: bool) -> None:
 @click.argument("record_id", metavar="RECORD")
 @JSON
 def history(folder: Path, record_id: str, as_json: bool) -> None:
-    """Print all that the ledger ever held about one record, oldest first."""
+    """Print all that the ledger ever held about one record.
+
+    Oldest first: each version with what changed, every coding, correction and event, with the
+    batch, the time, the file and the row it came from.
+    """
     from innovatory import observatory
 
     with observatory.load(folder).ledger() as ledger:
         entries = ledger.history(record_id)
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=1))
+        _print_json([asdict(entry) for entry in entries])
     else:
         for entry in entries:
-            click.echo(entry.text)
+            say(entry.text)
 
 
 @app.command()
@@ -241,29 +312,29 @@ def history(folder: Path, record_id: str, as_json: bool) -> None:
 @click.option("--country", default="", help="Country, by code or English name.")
 @JSON
 def city(name: str, country: str, as_json: bool) -> None:
-    """Look up which city a name means, and its id.
+    """Say which city a name means, and its id.
 
-    A name that could mean several cities is not guessed: the candidates are printed, and the
-    exit code is 4.
+    A name that could mean several cities is not guessed: the ids it could mean are printed, and
+    the exit code is 4.
     """
     from innovatory.gazetteer import Gazetteer
 
     found = Gazetteer.load().resolve(name, country)
     if as_json:
-        click.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1))
+        _print_json(asdict(found))
     elif found.city:
         c = found.city
         people = f", {c.population:,} inhabitants" if c.population else ""
-        click.echo(f"{c.id}: {c.name}, {c.country_name or c.country}{people}, {c.lat}, {c.lon}")
+        say(f"{c.id}: {c.name}, {c.country_name or c.country}{people}, {c.lat}, {c.lon}")
     else:
-        click.echo(f"{name!r}: {found.reason}")
+        say(f"{name!r}: {found.reason}")
     sys.exit(0 if found.city else FOUND)
 
 
 @app.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 def mapping(file: Path) -> None:
-    """Propose a mapping of a CSV or XLSX file's columns to fields, to edit and keep.
+    """Propose how the columns of a CSV or XLSX file are read.
 
     Save it ('innovatory mapping FILE > mapping.toml'), correct it, and give it to 'collect'
     with --mapping.
@@ -280,96 +351,40 @@ def mapping(file: Path) -> None:
 @click.option("--open/--no-open", "show", default=None,
               help="Open the site in a browser.  [default: where there is one]")  # fmt: skip
 def demo(folder: Path, synthetic: bool, show: bool | None) -> None:
-    """Build the observatory of 31 cities from the starter corpus, and open its site.
+    """Build the observatory of 31 cities, and open its site.
 
-    504 real records, coded twice, in three editions. With --synthetic, a plainly made-up list of
-    1,088 projects and 206 living labs whose figures are those that the published report prints.
+    The starter corpus: 504 real records, coded twice, in three editions. With --synthetic, a
+    plainly made-up list of 1,088 projects and 206 living labs whose figures are those that the
+    published report prints. DIR is 'demo' where none is given.
     """
     from innovatory import demo as demos
     from innovatory import pipeline
 
     started = time.perf_counter()
     place, sources = (demos.synthetic if synthetic else demos.starter)(folder)
-    with _counter() as counting:
-        for item in pipeline.collect(place, sources, progress=counting):
-            _tell_import(item)
+    with counting() as progress:
+        collected = pipeline.collect(place, sources, progress=progress)
+    for item in collected:
+        tell_collected(item)
     for built in pipeline.build_editions(place):
-        click.echo(f"{built.folder}: {len(built.made)} tables made, {len(built.kept)} unchanged")
-    with _bar("pages") as progress:
-        published = pipeline.publish_site(place, progress=progress)
-    click.echo(f"{published.written} of {published.pages} pages written, "
-               f"{time.perf_counter() - started:.1f} s in all")  # fmt: skip
-    click.echo(f"The site is at {published.index.absolute().as_uri()}")
-    if show or (show is None and _has_browser()):
+        tell_built(built)
+    with measuring("pages") as pages:
+        published = pipeline.publish_site(place, progress=pages)
+    say(f"{published.written} of {published.pages} pages written, "
+        f"{time.perf_counter() - started:.1f} s in all")  # fmt: skip
+    say(f"The site is at {published.index.absolute().as_uri()}")
+    if show or (show is None and has_browser()):
         click.launch(str(published.index.absolute()))
 
 
-def _tell_import(item: Any) -> None:
-    s = item.summary
-    if s.skipped:
-        click.echo(f"{item.path.name}: unchanged since batch {s.batch}")
-        return
-    click.echo(
-        f"{item.path.name}: {s.new} new, {s.changed} changed, {s.unchanged} unchanged facts; "
-        f"{s.rejected} rows and {s.flagged} fields set aside"
-    )
-    for reject in item.rejects[:SHOWN]:
-        what = "field set aside" if reject.kept else "row not taken"
-        click.echo(
-            f"  {reject.file}, row {reject.row}, {reject.field}: {reject.reason} ({what}); "
-            f"{reject.next_step}",
-            err=True,
-        )
-    if len(item.rejects) > SHOWN:
-        click.echo(f"  and {len(item.rejects) - SHOWN} more; 'innovatory export' lists all",
-                   err=True)  # fmt: skip
-
-
-@contextmanager
-def _counter() -> Iterator[Callable[[str, int], None]]:
-    """A spinner that counts rows, where a person is watching."""
-    if not sys.stderr.isatty():
-        yield lambda name, rows: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading")
-        yield lambda name, rows: bar.update(
-            task, description=f"{name}: {rows:,} rows" if rows >= 0 else f"{name}: storing"
-        )
-
-
-@contextmanager
-def _bar(noun: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar, where a person is watching."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(noun, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _has_browser() -> bool:
-    if os.environ.get("CI") or not sys.stdout.isatty():
-        return False
-    on_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    return bool(on_screen) or sys.platform in ("darwin", "win32")
+def _print_json(value: Any) -> None:
+    # ASCII alone, so that neither the terminal nor its encoding can change what a script reads.
+    click.echo(json.dumps(value, indent=1))
 
 
 def main() -> None:
     """Run the command; an error the user can act on is one line, not a traceback."""
-    try:
-        app()
-    except InnovatoryError as error:
-        click.echo(f"innovatory: {error}", err=True)
-        sys.exit(1)
+    app()
 
 
 if __name__ == "__main__":

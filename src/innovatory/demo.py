@@ -28,32 +28,49 @@ EDITIONS = (
 
 
 def starter(folder: Path) -> tuple[Observatory, Sequence[Path]]:
-    """The observatory of 31 cities and the source to collect into it; used again if there."""
+    """The observatory of 31 cities and the source to collect into it; used again if there.
+
+    Raises ObservatoryError where the folder holds another observatory.
+    """
+    title = "Urban innovation in 31 cities"
     if (folder / SETTINGS).exists():
-        return load(folder), (CORPUS,)
+        return _again(folder, title), (CORPUS,)
     from innovatory.gazetteer import Gazetteer
 
     names = yaml.safe_load(FIGURES.read_text("utf-8"))["cities"]
     countries = _countries()
     panel = [_city_id(Gazetteer.load(), name, countries[name]) for name in names]
-    title = "Urban innovation in 31 cities"
     return new(folder, title=title, cities=panel, editions=EDITIONS), (CORPUS,)
 
 
 def synthetic(folder: Path) -> tuple[Observatory, Sequence[Path]]:
-    """An observatory of made-up cities whose figures are those of the published page."""
+    """An observatory of made-up cities whose figures are those of the published page.
+
+    Raises ObservatoryError where the folder holds another observatory.
+    """
     from innovatory.synthetic import published_page
 
     source = folder / "sources" / "synthetic"
+    title = "A made-up list that meets the published figures"
     if (folder / SETTINGS).exists():
-        return load(folder), (source,)
+        return _again(folder, title), (source,)
     page = published_page(SEED)
-    observatory = new(
-        folder, title="A made-up list that meets the published figures",
-        cities=[city.id for city in page.cities], own=page.cities, editions=EDITIONS[:2],
-    )  # fmt: skip
+    # The settings come last: where they are, all is there.
     page.write(source)
-    return observatory, (source,)
+    return new(
+        folder, title=title, cities=[city.id for city in page.cities], own=page.cities,
+        editions=EDITIONS[:2],
+    ), (source,)  # fmt: skip
+
+
+def _again(folder: Path, title: str) -> Observatory:
+    observatory = load(folder)
+    if observatory.title != title:
+        raise ObservatoryError(
+            f"{folder / SETTINGS}: holds another observatory, {observatory.title!r}; name a new "
+            "folder for the demonstration"
+        )
+    return observatory
 
 
 def _countries() -> dict[str, str]:

@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 
 # A spreadsheet runs a cell that begins with one of these; an apostrophe makes it text.
-_FORMULA_START = r"\A([=+\-@\t\r])"
+_FORMULA_STARTS = pa.array(["=", "+", "-", "@", "\t", "\r"])
 
 # What does not fit is written to a temporary folder, so that large corpora need no large machine.
 MEMORY_LIMIT = "800MB"
@@ -135,8 +135,12 @@ def csv_bytes(table: pa.Table) -> bytes:
 
     for n, column in enumerate(table.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            safe = pc.replace_substring_regex(table.column(n), _FORMULA_START, r"'\1")
-            table = table.set_column(n, column.name, safe)
+            texts = table.column(n)
+            first = pc.utf8_slice_codeunits(texts, 0, 1)
+            unsafe = pc.is_in(first, value_set=_FORMULA_STARTS)
+            if pc.any(unsafe).as_py():
+                quoted_texts = pc.binary_join_element_wise("'", texts, "")
+                table = table.set_column(n, column.name, pc.if_else(unsafe, quoted_texts, texts))
     sink = io.BytesIO()
     csv.write_csv(table, sink)
     return sink.getvalue()

@@ -13,13 +13,15 @@ This is the edge: files are read and written here, and the rooms below are given
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -29,8 +31,10 @@ from innovatory.edition.build import Spec
 from innovatory.engine import write_atomically
 from innovatory.errors import ObservatoryError
 from innovatory.gazetteer import City, Gazetteer
-from innovatory.ledger import Ledger
 from innovatory.records import last_day, valid_id, valid_when
+
+if TYPE_CHECKING:
+    from innovatory.ledger import Ledger
 
 SETTINGS = "observatory.toml"
 
@@ -108,9 +112,17 @@ class Observatory:
         """The folder of an edition, whether it was built or not."""
         return self.folder / "editions" / name
 
-    def ledger(self) -> Ledger:
-        """Open the ledger, creating it at first use."""
-        return Ledger.open(self.ledger_url, create=True)
+    @property
+    def begun(self) -> bool:
+        """Whether there can be a ledger; false where its file was not made yet."""
+        path = unquote(self.ledger_url.removeprefix("sqlite:///"))
+        return path == self.ledger_url or Path(path).is_file()
+
+    def ledger(self, *, create: bool = False) -> Ledger:
+        """Open the ledger; LedgerError where there is none and `create` is false."""
+        from innovatory.ledger import Ledger
+
+        return Ledger.open(self.ledger_url, create=create)
 
     def gazetteer(self) -> Gazetteer:
         """The city list with this observatory's own cities and aliases."""
@@ -130,17 +142,29 @@ def new(
     own: Iterable[City] = (),
     editions: Iterable[Spec] = (),
 ) -> Observatory:
-    """Make an observatory in an empty or new folder; ObservatoryError where one is already."""
+    """Make an observatory in a folder, which may be there already; its files are kept.
+
+    A codebook.yaml that lies there is used as it is. Raises ObservatoryError where an observatory
+    is already, and CodebookError where the codebook is malformed; then nothing is written.
+    """
     if (folder / SETTINGS).exists():
-        raise ObservatoryError(f"{folder / SETTINGS}: an observatory is already here; use it")
+        raise ObservatoryError(
+            f"{folder / SETTINGS}: an observatory is already here; use it, or name a new folder"
+        )
     text = _TEMPLATE.format(
         title=_toml(title), cities=_toml(list(cities) if cities is not None else "all"),
         own="".join(_block("city", asdict(city)) for city in own),
         editions="".join(_block("edition", _edition_fields(spec)) for spec in editions),
     )  # fmt: skip
-    write_atomically(folder / "codebook.yaml", data("codebook.yaml").read_bytes())
     ignored = "site/\n.innovatory/\n*.db-wal\n*.db-shm\n"
-    write_atomically(folder / ".gitignore", ignored.encode())
+    files = {
+        "codebook.yaml": data("codebook.yaml").read_bytes(), ".gitignore": ignored.encode()
+    }  # fmt: skip
+    missing = [name for name in files if not (folder / name).exists()]
+    if "codebook.yaml" not in missing:
+        codebook.load(folder / "codebook.yaml")
+    for name in missing:
+        write_atomically(folder / name, files[name])
     write_atomically(folder / SETTINGS, text.encode())
     return load(folder)
 
@@ -150,11 +174,20 @@ def load(folder: Path) -> Observatory:
     path = folder / SETTINGS
     if not path.is_file():
         raise ObservatoryError(
-            f"{folder}: no {SETTINGS} there; make an observatory with 'innovatory new {folder}'"
+            f"{folder}: no {SETTINGS} there; make an observatory with 'innovatory new "
+            f"{shlex.quote(str(folder))}'"
         )
+    return _observatory(folder, path.read_bytes())
+
+
+def _observatory(folder: Path, text: bytes) -> Observatory:
+    path = folder / SETTINGS
     try:
-        settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _Settings)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        # Editors on Windows put a mark before the text, which TOML does not allow.
+        settings = msgspec.convert(tomllib.loads(text.decode("utf-8-sig")), _Settings)
+    except UnicodeDecodeError as error:
+        raise ObservatoryError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise ObservatoryError(f"{path}: {error}; see docs/observatory.md") from error
     return Observatory(
         folder=folder,
@@ -172,21 +205,42 @@ def load(folder: Path) -> Observatory:
 def with_edition(observatory: Observatory, *, as_of: str, name: str) -> tuple[Observatory, str]:
     """The observatory with an edition as of a date, and its name (by default the date).
 
-    A new one is added to observatory.toml, so that it can be built again. ObservatoryError where
-    the name is taken by an edition of another date.
+    Nothing is written: `keep_edition` does that. ObservatoryError where the date or the name
+    cannot be one, and where the name is taken by an edition of another date.
     """
-    spec = Spec(name or as_of, parse_as_of(as_of))
     path = observatory.folder / SETTINGS
+    spec = _spec(path, name or as_of, parse_as_of(as_of))
     for known in observatory.editions:
         if known.name == spec.name:
             if known.as_of != spec.as_of:
                 raise ObservatoryError(
-                    f"{path}: edition {known.name!r} is as of {known.as_of}; give another name"
+                    f"{path}: edition {known.name!r} is as of {known.as_of}; give another name "
+                    "with --edition"
                 )
             return observatory, known.name
-    text = path.read_text("utf-8").rstrip("\n") + "\n"
-    write_atomically(path, (text + _block("edition", _edition_fields(spec))).encode())
-    return load(observatory.folder), spec.name
+    return replace(observatory, editions=_in_order([*observatory.editions, spec])), spec.name
+
+
+def keep_edition(observatory: Observatory, name: str) -> None:
+    """Add an edition to observatory.toml, so that it can be built again; once is enough.
+
+    Raises ObservatoryError, and leaves the file as it is, where it cannot be added at the end.
+    """
+    path = observatory.folder / SETTINGS
+    before = path.read_bytes()
+    if any(known.name == name for known in _observatory(observatory.folder, before).editions):
+        return
+    spec = next(spec for spec in observatory.editions if spec.name == name)
+    block = _block("edition", _edition_fields(spec))
+    after = before.rstrip() + b"\n" + block.encode()
+    try:
+        _observatory(observatory.folder, after)
+    except ObservatoryError as error:
+        raise ObservatoryError(
+            f"{path}: edition {name!r} was built but cannot be added there; add it by hand: "
+            f"name = {_toml(name)}, as_of = {_toml(spec.as_of.isoformat())}"
+        ) from error
+    write_atomically(path, after)
 
 
 def parse_as_of(text: str) -> date:
@@ -201,7 +255,8 @@ def parse_as_of(text: str) -> date:
 
 
 def _url(folder: Path, text: str) -> str:
-    return text if "://" in text else f"sqlite:///{folder / text}"
+    # Quoted, because '?' and '%' have a meaning in an address.
+    return text if "://" in text else f"sqlite:///{quote(str(folder / text))}"
 
 
 def _panel(path: Path, cities: str | list[str]) -> tuple[str, ...] | None:
@@ -224,18 +279,26 @@ def _own_cities(path: Path, cities: Sequence[_City]) -> tuple[City, ...]:
 def _editions(path: Path, editions: Sequence[_Edition]) -> tuple[Spec, ...]:
     specs = []
     for edition in editions:
-        if not valid_id(edition.name):
-            raise ObservatoryError(
-                f"{path}: edition name {edition.name!r} cannot be a folder name; use a-z, 0-9, '-'"
-            )
         try:
             as_of = parse_as_of(str(edition.as_of))
         except ObservatoryError as error:
             raise ObservatoryError(f"{path}: edition {edition.name!r}: {error}") from error
-        specs.append(Spec(edition.name, as_of, edition.title))
+        specs.append(_spec(path, edition.name, as_of, edition.title))
     names = [spec.name for spec in specs]
     if doubled := [name for n, name in enumerate(names) if name in names[:n]]:
         raise ObservatoryError(f"{path}: edition {doubled[0]!r} is there twice; rename one")
+    return _in_order(specs)
+
+
+def _spec(path: Path, name: str, as_of: date, title: str = "") -> Spec:
+    if not valid_id(name):
+        raise ObservatoryError(
+            f"{path}: edition name {name!r} cannot be a folder name; use a-z, 0-9, '-'"
+        )
+    return Spec(name, as_of, title)
+
+
+def _in_order(specs: Iterable[Spec]) -> tuple[Spec, ...]:
     return tuple(sorted(specs, key=lambda spec: (spec.as_of, spec.name)))
 
 

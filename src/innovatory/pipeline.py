@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,57 +12,114 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from innovatory import geography
+from innovatory import codebook, geography
+from innovatory.codebook import Codebook
 from innovatory.edition.build import Built, Input, build
 from innovatory.engine import key_of
 from innovatory.errors import EditionError, SourceError
-from innovatory.ledger import ImportSummary, Ledger
 from innovatory.observatory import SETTINGS, Observatory
-from innovatory.records import Record, Reject, Row, Source
+from innovatory.records import Adjudication, Coding, Design, Record, Reject, Row, Source
 
 if TYPE_CHECKING:
+    from innovatory.ledger import ImportSummary, Ledger
     from innovatory.publish import Published
     from innovatory.sources import Descriptor
 
 
+CODEBOOKS = "codebooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """How records were gathered, for files that no source.toml describes; '' is undeclared."""
+
+    design: Design | None = None
+    population: str = ""
+    source_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one file brought into the ledger, with what could not be taken as it was."""
+    """What one file brought into the ledger, with what could not be taken as it was.
+
+    `refused` says why a file could not be read at all, so that nothing of it is in the ledger and
+    there is no summary; it is '' otherwise.
+    """
 
     path: Path
-    summary: ImportSummary
-    rejects: tuple[Reject, ...]
+    summary: ImportSummary | None
+    rejects: tuple[Reject, ...] = ()
+    refused: str = ""
 
 
 def collect(
     observatory: Observatory,
     paths: Sequence[Path],
     *,
-    default: Source | None = None,
+    gathered: Gathered = Gathered(),
     mapping: Path | None = None,
     reader: str = "",
     progress: Callable[[str, int], None] = lambda name, rows: None,
 ) -> list[Collected]:
     """Import sources into the ledger, a file at a time, each wholly or not at all.
 
-    `paths` are files, folders or source.toml descriptors; `default` says how they were gathered
-    where no descriptor does. Files already imported as they are change nothing.
+    `paths` are files, folders or source.toml descriptors; a folder of sources, such as `export`
+    writes, stands for them all. Files already imported as they are change nothing. A file that
+    cannot be read at all is told as `refused`, and the others are read. Raises SourceError, before
+    anything is stored, where a path or a descriptor is wrong, and LedgerError.
     """
-    from innovatory.sources import describe
-
-    found = []
-    with observatory.ledger() as ledger:
+    given = [
+        replace(
+            described,
+            mapping=mapping or described.mapping,
+            reader=reader or described.reader,
+            codebook=observatory.book.version,
+        )
+        for path in paths
+        for described in _described(path, gathered)
+    ]
+    if not given:
+        return []
+    with observatory.ledger(create=True) as ledger:
         ledger.add_codebook(observatory.book.version, observatory.book.text)
         for path in paths:
-            described = describe(path, default=default)
-            given = replace(
-                described,
-                mapping=mapping or described.mapping,
-                reader=reader or described.reader,
-            )
-            for file in given.files:
-                found.append(_import(observatory, ledger, given, file, progress))
-    return found
+            for book in _codebooks(path):
+                ledger.add_codebook(book.version, book.text)
+        return [
+            _import(observatory, ledger, one, file, progress) for one in given for file in one.files
+        ]
+
+
+def _described(path: Path, gathered: Gathered) -> list[Descriptor]:
+    from innovatory.sources import describe
+    from innovatory.sources.descriptor import UNDECLARED, identifier
+
+    if inside := _inside(path):
+        return [describe(descriptor) for descriptor in inside]
+    if gathered == Gathered():
+        return [describe(path)]
+    name = path.absolute().name if path.is_dir() else path.stem
+    source = Source(
+        gathered.source_id or identifier(name), name, population=gathered.population,
+        design=gathered.design or Design.CONVENIENCE,
+        notes="" if gathered.design else UNDECLARED,
+    )  # fmt: skip
+    return [describe(path, default=source)]
+
+
+def _inside(path: Path) -> list[Path]:
+    """The descriptors of a folder of sources; none where the path is a source itself."""
+    from innovatory.sources.descriptor import DESCRIPTOR
+
+    if (path / DESCRIPTOR).is_file():
+        return []
+    return sorted(path.glob(f"*/{DESCRIPTOR}"))
+
+
+def _codebooks(path: Path) -> list[Codebook]:
+    """The codebooks beside exported sources, so that older codings keep their questions."""
+    files = sorted((path / CODEBOOKS).glob("*.yaml")) if _inside(path) else []
+    return [codebook.load(file) for file in files]
 
 
 def _import(
@@ -71,6 +129,21 @@ def _import(
     file: Path,
     progress: Callable[[str, int], None],
 ) -> Collected:
+    try:
+        summary = _imported(observatory, ledger, given, file, progress)
+    except SourceError as error:
+        return Collected(file, None, refused=str(error))
+    told = () if summary.skipped else ledger.rejects()
+    return Collected(file, summary, tuple(r for batch, r in told if batch == summary.batch))
+
+
+def _imported(
+    observatory: Observatory,
+    ledger: Ledger,
+    given: Descriptor,
+    file: Path,
+    progress: Callable[[str, int], None],
+) -> ImportSummary:
     from innovatory.sources import read
 
     rows = _watched(observatory, read(file, descriptor=given), file.name, progress)
@@ -78,19 +151,23 @@ def _import(
         [given.prefix, given.reader, repr(given.coders), repr(sorted(given.renamed.items())),
          _file_hash(given.mapping) if given.mapping else ""]
     )  # fmt: skip
+    book = observatory.book
+
+    def fault(fact: Coding | Adjudication) -> tuple[str, str, str] | None:
+        # What was answered to another codebook is judged by that one, when an edition is built.
+        return book.fault(fact.dimension, fact.value) if fact.codebook == book.version else None
+
     with _without_cycles():
-        summary = ledger.import_file(
+        return ledger.import_file(
             rows,
             source=given.source,
             file=file.name,
             sha256=_content_hash(file),
             settings=settings,
             coders=given.coders,
-            codebook=observatory.book.version,
-            check=lambda fact: observatory.book.fault(fact.dimension, fact.value),
+            codebook=book.version,
+            check=fault,
         )
-    told = () if summary.skipped else ledger.rejects()
-    return Collected(file, summary, tuple(r for batch, r in told if batch == summary.batch))
 
 
 @contextmanager
@@ -150,12 +227,11 @@ def build_editions(
             )
         wanted = set(names)
     built = []
+    if not observatory.begun:
+        raise _without_records(observatory)
     with observatory.ledger() as ledger:
-        if ledger.head() == 0:
-            raise EditionError(
-                f"{observatory.folder}: the ledger is empty; collect a source first, with "
-                f"'innovatory collect {observatory.folder} SOURCE'"
-            )
+        if not any(batch.by_kind.get("record") for batch in ledger.imports()):
+            raise _without_records(observatory)
         where, batch = geography.Geography(observatory), ledger.head()
         facts = partial(ledger.facts, batch=batch)
         given = Input(
@@ -186,17 +262,29 @@ def build_editions(
     return built
 
 
+def built_editions(observatory: Observatory) -> list[str]:
+    """The names of the editions of observatory.toml that were built, oldest first."""
+    return [
+        spec.name
+        for spec in observatory.editions
+        if (observatory.edition_folder(spec.name) / "manifest.json").is_file()
+    ]
+
+
+def _without_records(observatory: Observatory) -> EditionError:
+    return EditionError(
+        f"{observatory.folder}: the ledger holds no record; collect a source first, with "
+        f"'innovatory collect {shlex.quote(str(observatory.folder))} SOURCE'"
+    )
+
+
 def publish_site(
     observatory: Observatory, *, progress: Callable[[int, int], None] | None = None
 ) -> Published:
     """Make the site from every edition that has been built."""
     from innovatory.publish import publish
 
-    folders = [
-        observatory.edition_folder(spec.name)
-        for spec in observatory.editions
-        if (observatory.edition_folder(spec.name) / "manifest.json").is_file()
-    ]
+    folders = [observatory.edition_folder(name) for name in built_editions(observatory)]
     return publish(folders, observatory.site, title=observatory.title, progress=progress)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -22,17 +22,16 @@ import pyarrow.parquet as pq
 from innovatory import __version__, claims, design
 from innovatory.codebook import Codebook
 from innovatory.edition import compare, describe, judgements, ranks, snapshot, tables
+from innovatory.edition.outputs import Outputs
+from innovatory.edition.sentences import Writer, change
 from innovatory.edition.snapshot import Resolved
 from innovatory.engine import (
     Engine,
-    csv_bytes,
     digest,
     key_of,
-    parquet_bytes,
     write_atomically,
 )
 from innovatory.errors import EditionError
-from innovatory.sentences import Writer, change
 
 Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolved]]
 
@@ -41,7 +40,7 @@ Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolve
 def _code() -> str:
     """The hash of the code that makes editions: changed code makes all of them again."""
     here = Path(__file__).parent
-    named = ("claims", "codebook", "design", "engine", "sentences")
+    named = ("claims", "codebook", "design", "engine")
     files = [*sorted(here.glob("*.py")), *(here.parent / f"{name}.py" for name in named)]
     return key_of([digest(path.read_bytes()) for path in files])
 
@@ -80,63 +79,6 @@ class Built:
     kept: tuple[str, ...] = ()
 
 
-@dataclass
-class _Run:
-    """The state of one build; `old` is what the last build left."""
-
-    folder: Path
-    old: dict[str, Any]
-    new: dict[str, Any] = field(default_factory=dict)
-    made: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-
-    def reuse(self, name: str, key: str) -> bool:
-        """Whether the table on disk is the one that `key` would make again."""
-        entry = self.old.get(name)
-        if not entry or entry["key"] != key or not self.intact(name):
-            return False
-        self.new[name] = entry
-        self.kept.append(name)
-        return True
-
-    def put(self, name: str, key: str, table: pa.Table) -> None:
-        """Write a table where its content differs from what is on disk."""
-        parquet = parquet_bytes(table)
-        sha = digest(parquet)
-        entry = self.old.get(name)
-        if entry and entry["parquet"] == sha and self.intact(name):
-            self.new[name] = entry | {"key": key}
-            self.kept.append(name)
-            return
-        csv = csv_bytes(table)
-        write_atomically(self.path(name, "parquet"), parquet)
-        write_atomically(self.path(name, "csv"), csv)
-        columns = [[f.name, str(f.type).replace("large_", "")] for f in table.schema]
-        self.new[name] = {
-            "key": key, "parquet": sha, "csv": digest(csv), "rows": table.num_rows,
-            "columns": columns,
-        }  # fmt: skip
-        self.made.append(name)
-
-    def path(self, name: str, kind: str) -> Path:
-        """The file of a table."""
-        return self.folder / "tables" / f"{name}.{kind}"
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of a table as it is on disk now."""
-        found: list[dict[str, Any]] = pq.read_table(self.path(name, "parquet")).to_pylist()
-        return found
-
-    def intact(self, name: str) -> bool:
-        """Whether the files of a table are those that the last build left."""
-        entry = self.old.get(name)
-        return entry is not None and all(
-            self.path(name, kind).is_file()
-            and digest(self.path(name, kind).read_bytes()) == entry[kind]
-            for kind in ("parquet", "csv")
-        )
-
-
 def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
     """Make, or bring up to date, the edition in `folder`; `state` is the file of keys.
 
@@ -154,8 +96,7 @@ def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
     old = _state(state)
     if old.get("key") == key and _complete(folder, old["manifest"]):
         return Built(spec.name, folder, (), tuple(old["tables"]))
-    run = _Run(folder, old.get("tables", {}))
-    with Engine() as engine:
+    with Outputs(folder, old.get("tables", {})) as run, Engine() as engine:
         snapshot.load(engine, given.facts())
         resolved = given.resolve(snapshot.spellings(engine))
         found = sorted({r.city_id for r in resolved.values() if r.city_id})
@@ -171,12 +112,12 @@ def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
     _freeze(run, manifest, written, given.book)
     _forget(run)
     manifest_hash = digest((folder / "manifest.json").read_bytes())
-    _save(state, {"key": key, "manifest": manifest_hash, "tables": run.new})
+    _save(state, {"key": key, "manifest": manifest_hash, "tables": run.entries()})
     return Built(spec.name, folder, tuple(run.made), tuple(run.kept))
 
 
 def _tables(
-    engine: Engine, run: _Run, spec: Spec, book: Codebook, earlier: Path | None
+    engine: Engine, run: Outputs, spec: Spec, book: Codebook, earlier: Path | None
 ) -> list[claims.Claim]:
     for name in (*snapshot.TABLES, *judgements.TABLES):
         run.put(name, "", engine.query(f"SELECT * FROM {name}"))
@@ -194,15 +135,15 @@ def _tables(
         engine.table("changes", changes)
         run.put("changes", "", changes)
         written += change(engine, setting, spec.earlier)
-        prints = {**prints, "changes": run.new["changes"]["parquet"]}
+        prints = {**prints, "changes": run.entry("changes")["parquet"]}
     _claim_records(engine, run, book, [c for c in written if c.printed and c.records_query], prints)
     return written
 
 
 def _ranks(
-    engine: Engine, run: _Run, book: Codebook, setting: claims.Setting, prints: Mapping[str, str]
+    engine: Engine, run: Outputs, book: Codebook, setting: claims.Setting, prints: Mapping[str, str]
 ) -> None:
-    given = [run.new["by_city"]["parquet"], prints.get("judgements:innovative", ""),
+    given = [run.entry("by_city")["parquet"], prints.get("judgements:innovative", ""),
              prints["records"], prints.get("places", ""), repr(setting)]  # fmt: skip
     key = key_of([_code(), *given])
     if run.reuse("city_ranks", key):
@@ -214,7 +155,7 @@ def _ranks(
 
 def _claim_records(
     engine: Engine,
-    run: _Run,
+    run: Outputs,
     book: Codebook,
     printed: Sequence[claims.Claim],
     prints: Mapping[str, str],
@@ -225,22 +166,19 @@ def _claim_records(
         parts = {name: prints.get(name, "") for name in claims.dependencies(claim, book)}
         keys[claim.id] = key_of([claim.records_query, key_of(parts)])
     key = key_of([_code(), key_of(keys)])
-    before = run.old.get("claim_records", {})
     if run.reuse("claim_records", key):
-        run.new["claim_records"]["claims"] = keys
         return
-    old = before.get("claims", {}) if run.intact("claim_records") else {}
+    old = (run.old["claim_records"].get("marks") or {}) if run.intact("claim_records") else {}
     kept = [name for name, mark in keys.items() if old.get(name) == mark]
     table = claims.records_of(engine, [c for c in printed if c.id not in kept])
     if kept:
         held = pq.read_table(run.path("claim_records", "parquet"))
         table = pa.concat_tables([table, held.filter(pc.field("claim_id").isin(kept))])
     table = table.sort_by([("claim_id", "ascending"), ("record_id", "ascending")])
-    run.put("claim_records", key, table.combine_chunks())
-    run.new["claim_records"]["claims"] = keys
+    run.put("claim_records", key, table.combine_chunks(), marks=keys)
 
 
-def _counts(engine: Engine, run: _Run, book: Codebook, prints: Mapping[str, str]) -> None:
+def _counts(engine: Engine, run: Outputs, book: Codebook, prints: Mapping[str, str]) -> None:
     """The count tables; those whose parts of the facts are unchanged are taken from disk."""
     keys = {}
     for count in tables.count_tables(book):
@@ -257,7 +195,7 @@ def _counts(engine: Engine, run: _Run, book: Codebook, prints: Mapping[str, str]
 
 
 def _manifest(
-    engine: Engine, run: _Run, spec: Spec, given: Input, earlier: Path | None
+    engine: Engine, run: Outputs, spec: Spec, given: Input, earlier: Path | None
 ) -> dict[str, Any]:
     counts = engine.rows(
         "SELECT count(*) FILTER (kind = 'project') AS projects, "
@@ -271,8 +209,9 @@ def _manifest(
     named = {count.name: count for count in tables.count_tables(given.book)}
     listed = []
     order = [*snapshot.TABLES, *judgements.TABLES, *named, "city_ranks", "changes", "claim_records"]
-    for name in sorted(run.new, key=order.index):
-        entry = run.new[name]
+    entries = run.entries()
+    for name in sorted(entries, key=order.index):
+        entry = entries[name]
         title, text = describe.table(name, named)
         listed.append(
             {
@@ -303,14 +242,14 @@ def _manifest(
 
 
 def _freeze(
-    run: _Run, manifest: dict[str, Any], written: list[claims.Claim], book: Codebook
+    run: Outputs, manifest: dict[str, Any], written: list[claims.Claim], book: Codebook
 ) -> None:
     texts = {
         "claims.json": _json([claim.as_json() for claim in written]),
         "codebook.yaml": book.text.encode(),
     }
     files = {name: digest(data) for name, data in texts.items()}
-    for name, entry in run.new.items():
+    for name, entry in run.entries().items():
         files[f"tables/{name}.parquet"] = entry["parquet"]
         files[f"tables/{name}.csv"] = entry["csv"]
     manifest["files"] = dict(sorted(files.items()))
@@ -321,10 +260,10 @@ def _freeze(
             write_atomically(path, data)
 
 
-def _forget(run: _Run) -> None:
+def _forget(run: Outputs) -> None:
     """Remove tables of an earlier build that the edition no longer has."""
     for path in sorted((run.folder / "tables").iterdir()):
-        if path.name.split(".")[0] not in run.new:
+        if path.name.split(".")[0] not in run.entries():
             path.unlink()
 
 

@@ -162,7 +162,7 @@ def adjudication_refusals(adjudication: Adjudication) -> list[Refusal]:
 def _value_refusals(dimension: str, value: tuple[str, ...]) -> list[Refusal]:
     if not dimension:
         return [Refusal("dimension", "the dimension is missing", "name one of the codebook")]
-    if not value or not all(value) or any("|" in chosen for chosen in value):
+    if not value or not all(value) or "|" in "".join(value):
         return [
             Refusal(
                 dimension,

@@ -95,7 +95,11 @@ def _plain_coding(coding: Coding) -> dict[str, Any]:
     if coding.draw:
         kept["draw"] = coding.draw
     if coding.evidence:
-        kept["evidence"] = [_plain(item) for item in coding.evidence]
+        # Most coders give the words alone.
+        kept["evidence"] = [
+            {"quote": e.quote} if e.quote and not (e.field or e.start or e.end) else _plain(e)
+            for e in coding.evidence
+        ]
     if coding.record_id:
         kept["record_id"] = coding.record_id
     if coding.value:

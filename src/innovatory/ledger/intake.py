@@ -153,7 +153,7 @@ class Intake:
     def _given(self, row: Row) -> Given:
         fact: Any = row.fact
         if type(fact) in (Coding, Adjudication) and not fact.codebook and self._codebook:
-            fact = _answered(fact, self._codebook)
+            fact = replace(fact, codebook=self._codebook)
         try:
             return Given(row, fact, fingerprint(fact))
         except UnicodeError:
@@ -370,17 +370,6 @@ class Intake:
                 return False
             record_id = merged[-1][0]
         return True
-
-
-def _answered(fact: Coding | Adjudication, codebook: str) -> Coding | Adjudication:
-    """The fact as an answer to a version of the codebook."""
-    if isinstance(fact, Adjudication):
-        return replace(fact, codebook=codebook)
-    # Written out, because `replace` costs as much as all else that is done with a coding here.
-    return Coding(
-        fact.record_id, fact.dimension, fact.coder, fact.value, fact.confidence, fact.evidence,
-        fact.comment, fact.draw, codebook,
-    )  # fmt: skip
 
 
 def _coding_key(coding: Coding) -> tuple[str, ...]:

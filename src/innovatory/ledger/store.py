@@ -176,7 +176,7 @@ class SqliteStore(Store):
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(todo), _KEYS_A_QUERY):
             flat = tuple(v for values in todo[start : start + _KEYS_A_QUERY] for v in values)
-            found += [tuple(row) for row in connection.exec_driver_sql(query, flat)]
+            found += map(tuple, connection.exec_driver_sql(query, flat).fetchall())
         return sorted(found, key=lambda row: row[0])
 
     def columns(self, connection: Connection, query: str, schema: pa.Schema) -> pa.Table:

@@ -7,18 +7,23 @@ light, in dark and in print. One picture returns everywhere: a dot with an open 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, log10, sqrt
 
 from markupsafe import Markup, escape
 
-from innovatory.publish.table import Cell, Column, Table, counted
+from innovatory.publish.table import Cell, Column, Table, bubble, track
 from innovatory.publish.wording import TINY_BASE, number, share, span
+
+NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture and its table: `finding` is the one sentence that the picture shows."""
+    """A picture and its table: `finding` is the one sentence that the picture shows.
+
+    `svg` is empty where the picture is drawn in the table itself.
+    """
 
     title: str
     finding: str
@@ -28,7 +33,10 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A counted class: the number with the ends of its interval, the base, what it opens."""
+    """A counted class: the number with the ends of its interval, the base, what it opens.
+
+    `place` is its place in words where the marks are ranked.
+    """
 
     label: str
     count: float
@@ -39,7 +47,7 @@ class Mark:
     share_low: float | None = None
     share_high: float | None = None
     href: str = ""
-    note: str = ""
+    place: str = ""
 
     @property
     def hollow(self) -> bool:
@@ -63,11 +71,16 @@ def ticks(top: float, *, most: int = 5) -> list[float]:
     return [n * step for n in range(count + 1)]
 
 
-def frame(width: float, height: float, title: str, text: str, body: str, *, name: str) -> Markup:
-    """An SVG image with its title and description; `name` keeps its ids apart on a page."""
+def frame(
+    width: float, height: float, title: str, text: str, body: str, *, name: str, kind: str
+) -> Markup:
+    """An SVG image with its title and description.
+
+    `name` keeps its ids apart on a page, `kind` is its class in the style sheet.
+    """
     return Markup(
-        f'<svg class="chart" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" '
-        f'aria-labelledby="{name}-t {name}-d" preserveAspectRatio="xMidYMid meet">'
+        f'<svg class="chart {kind}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'role="img" aria-labelledby="{name}-t {name}-d" preserveAspectRatio="xMidYMid meet">'
         f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(text)}</desc>'
         f"{body}</svg>"
     )
@@ -78,41 +91,150 @@ def _text(x: float, y: float, words: str, kind: str = "", *, at: str = "start") 
 
 
 def interval_chart(
-    marks: Sequence[Mark],
-    *,
-    name: str,
-    title: str,
-    finding: str,
-    head: str = "Class",
-    unit: str = "",
+    marks: Sequence[Mark], *, title: str, finding: str, head: str = "Class", unit: str = ""
 ) -> Chart:
     """Dots with intervals on one scale from zero, one row a class, in the order given.
 
-    `head` is what a row is (in the table), `unit` is written behind the numbers.
+    The picture is a column of the table itself: no number is said twice, and the rows fit any
+    width. `head` is what a row is, `unit` is written behind the numbers.
 
-    >>> chart = interval_chart([Mark("Bus", 5, 4, 6)], name="c", title="Sectors", finding="One.")
-    >>> len(chart.table.rows), chart.svg.count('class="dot"')
-    (1, 1)
+    >>> chart = interval_chart([Mark("Bus", 5, 4, 6)], title="Sectors", finding="One.")
+    >>> [cell.text for cell in chart.table.rows[0]], chart.table.columns[1].ticks
+    (['Bus', '', '5'], ('0', '2', '4', '6'))
+    """
+    return Chart(title, finding, Markup(""), mark_table(marks, caption=title, head=head, unit=unit))
+
+
+def mark_table(
+    marks: Sequence[Mark], *, caption: str, head: str = "Class", unit: str = ""
+) -> Table:
+    """Marks as a table: the interval drawn and in figures, and the share where there is a base.
+
+    A column of places stands first where the marks are ranked.
     """
     scale = ticks(max((m.high for m in marks), default=0))
-    left, right, row = 232, 690, 26
-    top = scale[-1]
-    height = 34 + row * len(marks) + 8
+    shares = any(m.share is not None for m in marks)
+    places = any(m.place for m in marks)
+    columns = [Column(head)]
+    columns += [Column("Place")] if places else []
+    columns += [Column("", ticks=tuple(number(tick) + unit for tick in scale))]
+    columns += [Column("Share" if unit else "Records", True)]
+    bases = {mark.base for mark in marks}
+    if shares:
+        # A base that all rows have is said once.
+        columns += [Column(f"Share of {number(*bases)}" if len(bases) == 1 else "Share", True)]
+        columns += [Column("Base", True)] if len(bases) > 1 else []
+    rows = tuple(
+        _mark_row(m, scale, n=n, columns=columns, unit=unit) for n, m in enumerate(marks, start=1)
+    )
+    if any(cell.note for row in rows for cell in row):
+        rows = tuple(tuple(_beside(cell) for cell in row) for row in rows)
+    return Table(caption, tuple(columns), rows, kind="dots")
 
-    def x(value: float) -> float:
-        return left + (right - left) * value / top
 
+def _beside(cell: Cell) -> Cell:
+    """A number with room for an interval, so that the numbers of a column stay in line."""
+    return replace(cell, note=cell.note or NO_BREAK) if cell.value and not cell.kind else cell
+
+
+def _mark_row(
+    mark: Mark, scale: Sequence[float], *, n: int, columns: Sequence[Column], unit: str
+) -> tuple[Cell, ...]:
+    labels = [column.label for column in columns]
+    cells = [Cell(mark.label)]
+    cells += [Cell(mark.place, value=str(n), kind="place")] if "Place" in labels else []
+    drawn = track(mark.count, mark.low, mark.high, top=scale[-1], hollow=mark.hollow)
+    cells.append(Cell("", glyph=drawn, kind=f"scale k{len(scale) - 1}"))
+    printed = number(mark.count) + unit
+    reach = span(mark.low, mark.high)
+    cells.append(Cell(printed, mark.href, note=reach, value=f"{mark.count:.6f}"))
+    if sum(column.numeric for column in columns) > 1:
+        part = span(mark.share_low, mark.share_high, percent=True)
+        printed = share(mark.share, base=mark.base)
+        cells.append(Cell(printed, note=part, value=f"{mark.share or 0:.6f}"))
+    if labels[-1] == "Base":
+        cells.append(Cell(number(mark.base), value=f"{mark.base or 0:.6f}", kind="n"))
+    return tuple(cells)
+
+
+def matrix_chart(
+    cells: Mapping[tuple[str, str], Mark],
+    *,
+    rows: Sequence[tuple[str, str]],
+    columns: Sequence[tuple[str, str]],
+    title: str,
+    finding: str,
+) -> Chart:
+    """Two dimensions crossed: a disc for what all coders say, a ring for what any of them says.
+
+    The areas are the low and the high end of the interval, the number beside them is the count.
+    `rows` and `columns` are (class, label); `cells` holds a mark for each pair of classes.
+    """
+    table = matrix_table(cells, rows, columns, caption=title, drawn=True)
+    return Chart(title, finding, Markup(""), table)
+
+
+def matrix_table(
+    cells: Mapping[tuple[str, str], Mark],
+    rows: Sequence[tuple[str, str]],
+    columns: Sequence[tuple[str, str]],
+    *,
+    caption: str,
+    drawn: bool = False,
+) -> Table:
+    """Two dimensions crossed as a table of counts with their intervals, `drawn` if wanted."""
+    most = max((m.high for m in cells.values()), default=0)
+    body = []
+    for row_class, label in rows:
+        line = [Cell(label, value=label)]
+        for column_class, _ in columns:
+            mark = cells.get((row_class, column_class))
+            if mark is None or mark.high == 0:
+                line.append(Cell("0", value="0", kind="n nought"))
+                continue
+            picture = bubble(mark.low, mark.high, most=most) if drawn else ""
+            reach = span(mark.low, mark.high)
+            line.append(
+                Cell(number(mark.count), mark.href, picture, reach, f"{mark.count:.6f}", "n")
+            )
+        body.append(tuple(line))
+    heads = (Column(""), *(Column(label, True) for _, label in columns))
+    return Table(caption, heads, tuple(body), kind="crossed")
+
+
+def ladder_chart(
+    marks: Sequence[Mark], *, aside: Sequence[Mark], name: str, title: str, finding: str
+) -> Chart:
+    """The ladder of stages: each mark a step above the one before, a circle by count on it.
+
+    `aside` holds what is no step up (ended, unknown): it stands on the ground beside the ladder.
+    """
+    wide, rise, ground = 104, 24, 62 + 24 * len(marks)
+    every = [*marks, *aside]
+    most = max((m.high for m in every), default=0) or 1
     parts = []
-    for tick in scale:
-        parts.append(f'<path class="grid" d="M{x(tick):.1f} 24V{height - 4}"/>')
-        parts.append(_text(x(tick), 16, number(tick) + unit, "tick", at="middle"))
-    for place, mark in enumerate(marks):
-        y = 34 + row * place + row / 2
-        parts.append(_text(left - 14, y + 4.5, _short(mark.label, 30), "label", at="end"))
-        parts.append(_interval(x(mark.low), x(mark.count), x(mark.high), y, hollow=mark.hollow))
-        parts.append(_text(x(mark.high) + 10, y + 4.5, number(mark.count) + unit, "value"))
-    svg = frame(760, height, title, finding, "".join(parts), name=name)
-    return Chart(title, finding, svg, mark_table(marks, caption=title, head=head, unit=unit))
+    for place, mark in enumerate(every):
+        up = place if place < len(marks) else 0
+        x, y = 4 + wide * place + (0 if place < len(marks) else 14), ground - rise * up
+        climb = f"v{-rise}" if place + 1 < len(marks) else ""
+        parts.append(f'<path class="step" d="M{x} {y}h{wide}{climb}"/>')
+        radius = 27 * sqrt(mark.count / most)
+        if mark.count:
+            parts.append(
+                f'<circle class="disc" cx="{x + 30}" cy="{y - radius - 3:.1f}" r="{radius:.1f}"/>'
+            )
+        parts.append(_text(x + 30, y - 2 * radius - 9, number(mark.count), "value", at="middle"))
+        parts.append(_text(x + 2, y + 19, mark.label, "label"))
+    svg = frame(
+        26 + wide * len(every),
+        ground + 30,
+        title,
+        finding,
+        "".join(parts),
+        name=name,
+        kind="ladder",
+    )
+    return Chart(title, finding, svg, mark_table(every, caption=title, head="Stage"))
 
 
 def _interval(low: float, at: float, high: float, y: float, *, hollow: bool) -> str:
@@ -126,129 +248,6 @@ def _interval(low: float, at: float, high: float, y: float, *, hollow: bool) -> 
         )
     dot = "dot hollow" if hollow else "dot"
     return f'{whisker}<circle class="{dot}" cx="{at:.1f}" cy="{y:.1f}" r="5"/>'
-
-
-def mark_table(
-    marks: Sequence[Mark], *, caption: str, head: str = "Class", unit: str = ""
-) -> Table:
-    """Marks as a table: count with interval, and share with interval where there is a base."""
-    top = max((m.high for m in marks), default=0)
-    shares = any(m.share is not None for m in marks)
-    notes = any(m.note for m in marks)
-    columns = [Column(head), Column("Share" if unit else "Records", True)]
-    columns += [Column("Share", True), Column("Base", True)] if shares else []
-    columns += [Column("Note")] if notes else []
-    rows = []
-    for mark in marks:
-        numbers = {"count": mark.count, "low": mark.low, "high": mark.high}
-        cells = [Cell(mark.label, value=mark.label)]
-        cells.append(counted(numbers, top=top, href=mark.href, hollow=mark.hollow, unit=unit))
-        if shares:
-            part = span(mark.share_low, mark.share_high, percent=True)
-            printed = share(mark.share, base=mark.base)
-            cells.append(Cell(printed, note=part, value=f"{mark.share or 0:.6f}"))
-            cells.append(Cell(number(mark.base), value=f"{mark.base or 0:.6f}"))
-        if notes:
-            cells.append(Cell(mark.note))
-        rows.append(tuple(cells))
-    return Table(caption, tuple(columns), tuple(rows))
-
-
-def matrix_chart(
-    cells: Mapping[tuple[str, str], Mark],
-    *,
-    rows: Sequence[tuple[str, str]],
-    columns: Sequence[tuple[str, str]],
-    name: str,
-    title: str,
-    finding: str,
-) -> Chart:
-    """Two dimensions crossed: a disc for what all coders say, a ring for what any of them says.
-
-    The areas are the low and the high end of the interval, the number beside them is the count.
-    `rows` and `columns` are (class, label); `cells` holds a mark for each pair of classes.
-    """
-    left, top, wide, high = 214, 62, 104, 46
-    most = max((m.high for m in cells.values()), default=0) or 1
-    width, height = left + wide * len(columns) + 10, top + high * len(rows) + 10
-    parts = []
-    for j, (_, label) in enumerate(columns):
-        for line, words in enumerate(_two_lines(label)):
-            x = left + wide * (j + 0.5)
-            parts.append(_text(x, 24 + 17 * line, words, "label", at="middle"))
-    for i, (row_class, label) in enumerate(rows):
-        y = top + high * (i + 0.5)
-        parts.append(f'<path class="grid" d="M{left} {y - high / 2:g}H{width - 10}"/>')
-        parts.append(_text(left - 14, y + 4.5, _short(label, 28), "label", at="end"))
-        for j, (column_class, _) in enumerate(columns):
-            mark = cells.get((row_class, column_class))
-            if mark and mark.high > 0:
-                parts.append(_circle(mark, left + wide * (j + 0.5), y, most))
-    svg = frame(width, height, title, finding, "".join(parts), name=name)
-    return Chart(title, finding, svg, matrix_table(cells, rows, columns, caption=title))
-
-
-def _circle(mark: Mark, x: float, y: float, most: float) -> str:
-    inner, outer = (21 * sqrt(end / most) for end in (mark.low, mark.high))
-    disc = f'<circle class="disc" cx="{x - 16:g}" cy="{y:g}" r="{inner:.1f}"/>'
-    ring = f'<circle class="ring" cx="{x - 16:g}" cy="{y:g}" r="{outer:.1f}"/>'
-    reach = span(mark.low, mark.high)
-    words = _text(x + 10, y + (0 if reach else 4.5), number(mark.count), "value")
-    if reach:
-        words += _text(x + 10, y + 14, reach, "tick")
-    return (ring if reach else "") + (disc if inner else "") + words
-
-
-def matrix_table(
-    cells: Mapping[tuple[str, str], Mark],
-    rows: Sequence[tuple[str, str]],
-    columns: Sequence[tuple[str, str]],
-    *,
-    caption: str,
-) -> Table:
-    """Two dimensions crossed as a table of counts with their intervals."""
-    body = []
-    for row_class, label in rows:
-        line = [Cell(label, value=label)]
-        for column_class, _ in columns:
-            mark = cells.get((row_class, column_class))
-            if mark is None or mark.high == 0:
-                line.append(Cell("0", value="0"))
-            else:
-                reach = span(mark.low, mark.high)
-                line.append(
-                    Cell(number(mark.count), mark.href, note=reach, value=f"{mark.count:.6f}")
-                )
-        body.append(tuple(line))
-    heads = (Column(""), *(Column(label, True) for _, label in columns))
-    return Table(caption, heads, tuple(body))
-
-
-def ladder_chart(
-    marks: Sequence[Mark], *, aside: Sequence[Mark], name: str, title: str, finding: str
-) -> Chart:
-    """The ladder of stages: each mark a step above the one before, a circle by count on it.
-
-    `aside` holds what is no step up (ended, unknown): it stands on the ground beside the ladder.
-    """
-    wide, rise, ground = 118, 26, 74 + 26 * len(marks)
-    every = [*marks, *aside]
-    most = max((m.high for m in every), default=0) or 1
-    parts = []
-    for place, mark in enumerate(every):
-        up = place if place < len(marks) else 0
-        x, y = 6 + wide * place + (0 if place < len(marks) else 14), ground - rise * up
-        climb = f"v{-rise}" if place + 1 < len(marks) else ""
-        parts.append(f'<path class="step" d="M{x} {y}h{wide}{climb}"/>')
-        radius = 24 * sqrt(mark.count / most)
-        if mark.count:
-            parts.append(
-                f'<circle class="disc" cx="{x + 34}" cy="{y - radius - 3:.1f}" r="{radius:.1f}"/>'
-            )
-        parts.append(_text(x + 40 + radius, y - 9, number(mark.count), "value"))
-        parts.append(_text(x + 4, y + 19, mark.label, "label"))
-    svg = frame(34 + wide * len(every), ground + 30, title, finding, "".join(parts), name=name)
-    return Chart(title, finding, svg, mark_table(every, caption=title, head="Stage"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +295,9 @@ def timeline_chart(
         )
     if path:
         parts.append(f'<path class="path" d="{path}"/>')
-    svg = frame(760, bottom + 30, title, finding, "".join(parts + drawn), name=name)
+    svg = frame(
+        760, bottom + 30, title, finding, "".join(parts + drawn), name=name, kind="path-of-stages"
+    )
     return Chart(title, finding, svg, _moment_table(moments, caption=title))
 
 
@@ -313,15 +314,3 @@ def _moment_table(moments: Sequence[Moment], *, caption: str) -> Table:
         texts = (moment.when, moment.stage.capitalize(), moment.note, counts)
         rows.append(tuple(Cell(text) for text in texts))
     return Table(caption, heads, tuple(rows))
-
-
-def _short(label: str, most: int) -> str:
-    return label if len(label) <= most else label[: most - 1].rstrip() + "…"
-
-
-def _two_lines(label: str) -> list[str]:
-    words = label.split()
-    if len(label) <= 13 or len(words) < 2:
-        return [_short(label, 16)]
-    cut = min(range(1, len(words)), key=lambda n: abs(len(" ".join(words[:n])) - len(label) / 2))
-    return [_short(" ".join(words[:cut]), 16), _short(" ".join(words[cut:]), 16)]

@@ -24,22 +24,16 @@ MEASURES = {
 """The measures of city_ranks: what each is called, and the filters that select its records."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A measure by city: its chart (ranked, or by name where it is no ranking), and why not."""
-
-    name: str
-    chart: Chart
-    carried: bool
-    reason: str
-
-
 @dataclass(frozen=True)
 class CitiesPage(Page):
-    """Every city with its figures, then a picture for each measure."""
+    """A picture for each measure that is ranked, then every city with its figures by name.
 
+    `reason` says why the cities are not ranked.
+    """
+
+    rankings: tuple[Chart, ...]
+    reason: str
     table: Table
-    measures: tuple[Measure, ...]
 
 
 @dataclass(frozen=True)
@@ -61,44 +55,44 @@ def _ranks(shared: Shared, measure: str) -> list[Row]:
     return [r for r in rows if r["measure"] == measure and r["counting"] in ("full", "record")]
 
 
-def measure_title(measure: str, *, carried: bool) -> str:
-    """What the picture of a measure is called: it only says 'ranking' where it is one.
-
-    >>> measure_title("projects", carried=False)
-    'Projects held by city: not a ranking'
-    """
-    words = MEASURES.get(measure, (humanise(measure), None))[0]
-    return f"{words} by city: ranking" if carried else f"{words} held by city: not a ranking"
+def unranked(shared: Shared) -> str:
+    """Why the cities are not ranked, '' where each measure of them is."""
+    rows = shared.edition.rows("city_ranks")
+    return next((sentence(row["reason"]) for row in rows if not row["carried"]), "")
 
 
-def measure_chart(shared: Shared, measure: str, *, name: str) -> Chart | None:
-    """Dots with intervals by city: ranked where that is carried, else by name with the reason."""
+def ranking(shared: Shared, measure: str) -> Chart | None:
+    """Dots with intervals by city from the first place down; None where that is not carried."""
     rows = _ranks(shared, measure)
-    if not rows:
+    if not rows or not all(row["carried"] for row in rows):
         return None
-    carried = all(row["carried"] for row in rows)
-    filters = MEASURES.get(measure, ("", None))[1]
+    words, filters = MEASURES.get(measure, (humanise(measure), None))
     shares = measure.endswith("_share")
-    rows = sorted(rows, key=(lambda r: (r["rank"], r["label"])) if carried else _by_name)
-    drawn = [_rank_mark(row, filters, carried=carried, percent=shares) for row in rows]
-    title = measure_title(measure, carried=carried)
-    if carried:
-        finding = leading(drawn, of=MEASURES.get(measure, (humanise(measure), None))[0].lower())
-    else:
-        finding = f"In order of name. {sentence(rows[0]['reason'])}"
     unit = "%" if shares else ""
-    return interval_chart(drawn, name=name, title=title, finding=finding, head="City", unit=unit)
+    rows = sorted(rows, key=lambda r: (r["rank"], r["label"].casefold(), r["city_id"]))
+    drawn = [_rank_mark(row, filters, percent=shares) for row in rows]
+    finding = leading(drawn, of=words.lower(), unit=unit, most="Highest" if shares else "Most")
+    if any("–" in mark.place for mark in drawn):
+        finding += " Two places: settling the disputes can put the city anywhere between them."
+    if any("=" in mark.place for mark in drawn):
+        finding += " = is a shared place."
+    return interval_chart(
+        drawn, title=f"{words} by city: ranking", finding=finding, head="City", unit=unit
+    )
 
 
-def _by_name(row: Row) -> tuple[str, str]:
-    return (row["label"].casefold(), row["city_id"])
+def place(row: Row) -> str:
+    """The place of a city: shared ones with '=', and all that settling the disputes can give.
+
+    >>> place({"rank": 3, "tied": True, "rank_best": 3, "rank_worst": 3})
+    '3='
+    >>> place({"rank": 3, "tied": False, "rank_best": 2, "rank_worst": 5})
+    '2–5'
+    """
+    return span(row["rank_best"], row["rank_worst"]) or f"{row['rank']}{'=' * bool(row['tied'])}"
 
 
-def _rank_mark(row: Row, filters: dict[str, str] | None, *, carried: bool, percent: bool) -> Mark:
-    note = ""
-    if carried:
-        places = span(row["rank_best"], row["rank_worst"])
-        note = f"place {row['rank']}" + (f"; not distinguishable from {places}" if places else "")
+def _rank_mark(row: Row, filters: dict[str, str] | None, *, percent: bool) -> Mark:
     scale = 100 if percent else 1
     href = f"cities/{row['city_id']}.html"
     if filters is not None:
@@ -110,7 +104,7 @@ def _rank_mark(row: Row, filters: dict[str, str] | None, *, carried: bool, perce
         scale * (row["high"] or 0),
         row["base"] if percent else None,
         href=href,
-        note=note,
+        place=place(row),
     )
 
 
@@ -167,17 +161,10 @@ def _cities(shared: Shared) -> CitiesPage:
                 numbers = {"count": m.count, "low": m.low, "high": m.high}
                 cells.append(counted(numbers, top=top, href=m.href))
         rows.append(tuple(cells))
-    measures = []
-    for place, measure in enumerate(
-        dict.fromkeys(r["measure"] for r in shared.edition.rows("city_ranks"))
-    ):
-        chart = measure_chart(shared, measure, name=f"m{place}")
-        ranks = _ranks(shared, measure)
-        if chart:
-            carried = all(row["carried"] for row in ranks)
-            measures.append(Measure(measure, chart, carried, ranks[0]["reason"]))
-    table = Table("The cities and what is held of each", tuple(columns), tuple(rows))
-    return CitiesPage(shared.at("cities.html"), "Cities", table, tuple(measures))
+    measures = dict.fromkeys(r["measure"] for r in shared.edition.rows("city_ranks"))
+    rankings = tuple(chart for measure in measures if (chart := ranking(shared, measure)))
+    table = Table("The cities in order of name", tuple(columns), tuple(rows))
+    return CitiesPage(shared.at("cities.html"), "Cities", rankings, unranked(shared), table)
 
 
 def _city(shared: Shared, city: Row, here: Sequence[Brief]) -> CityPage:
@@ -190,7 +177,7 @@ def _city(shared: Shared, city: Row, here: Sequence[Brief]) -> CityPage:
         )
         figures += [(number(m.count), span(m.low, m.high), words, m.href) for _, m in found]
         figures += [] if found else [("0", "", words, "")]
-    charts = [_ladder(here, city_id), *_sectors(shared, city), *_goals(shared, city, here)]
+    charts = [_ladder(here, city_id), *_goals(shared, city, here), *_sectors(shared, city)]
     return CityPage(
         shared.at("cities.html", root="../"),
         city["name"],
@@ -228,7 +215,7 @@ def _sectors(shared: Shared, city: Row) -> list[Chart]:
     named = in_order(shared, "sector", list(pairs))
     bars = [_named(pairs[class_], label) for class_, label in named]
     finding = leading(bars, of="projects")
-    return [interval_chart(bars, name="sectors", title="Projects by sector", finding=finding)]
+    return [interval_chart(bars, title="Projects by sector", finding=finding)]
 
 
 def _named(mark: Mark, label: str) -> Mark:
@@ -253,4 +240,4 @@ def _goals(shared: Shared, city: Row, here: Sequence[Brief]) -> list[Chart]:
     if not bars:
         return []
     finding = leading(bars, of="projects")
-    return [interval_chart(bars, name="goals", title="Projects by goal", finding=finding)]
+    return [interval_chart(bars, title="Projects by goal", finding=finding)]

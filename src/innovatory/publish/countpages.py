@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from innovatory.publish.charts import (
-    Chart,
     Mark,
     interval_chart,
     matrix_chart,
@@ -152,7 +151,7 @@ def in_order(shared: Shared, dimension: str, used: Sequence[str]) -> list[tuple[
     return [(class_, label) for class_, label in known if class_ in seen]
 
 
-def leading(marks: Sequence[Mark], *, of: str) -> str:
+def leading(marks: Sequence[Mark], *, of: str, unit: str = "", most: str = "Most") -> str:
     """One sentence on what leads a count, and on all that the disputes could put before it.
 
     >>> leading([Mark("Bus", 9, 8, 10), Mark("Tram", 4, 3, 5)], of="projects")
@@ -164,7 +163,7 @@ def leading(marks: Sequence[Mark], *, of: str) -> str:
     if not ranked or not ranked[0].count:
         return f"No {of} here."
     first, others = ranked[0], [m for m in ranked[1:] if m.count]
-    start = f"Most {of}: {first.label}, {_with_span(first)}"
+    start = f"{most} {of}: {first.label}, {_with_span(first, unit)}"
     rivals = [m.label for m in others if m.high >= first.low]
     if rivals:
         named = ", ".join(rivals[:RIVALS]) + (
@@ -172,23 +171,26 @@ def leading(marks: Sequence[Mark], *, of: str) -> str:
         )
         return f"{start}; not distinguishable from {named}."
     if others:
-        return f"{start}; next comes {others[0].label} with {_with_span(others[0])}."
+        return f"{start}; next comes {others[0].label} with {_with_span(others[0], unit)}."
     return f"{start}."
 
 
-def _with_span(mark: Mark) -> str:
+def _with_span(mark: Mark, unit: str = "") -> str:
     reach = span(mark.low, mark.high)
-    return f"{number(mark.count)} ({reach})" if reach else number(mark.count)
+    return number(mark.count) + unit + (f" ({reach}{unit})" if reach else "")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A population of a count table: its heading, how it is counted, its picture or table."""
+    """A population of a count table: its heading, how it is counted, its table, the finding.
+
+    `finding` is '' where the table is too large to say one.
+    """
 
     heading: str
     counting: str
-    chart: Chart | None
     table: Table
+    finding: str
 
 
 @dataclass(frozen=True)
@@ -204,16 +206,16 @@ class CountPage(Page):
 
 @dataclass(frozen=True)
 class CountsPage(Page):
-    """The list of the count tables: (name, title, text)."""
+    """The list of the count tables: (name, title)."""
 
-    tables: tuple[tuple[str, str, str], ...]
+    tables: tuple[tuple[str, str], ...]
 
 
 def drafts(shared: Shared) -> Iterator[Draft]:
     """The pages of the count tables and the page that lists them."""
     texts = [text for text in shared.edition.manifest.tables if is_count(text)]
 
-    names = tuple((text.name, text.title, text.text) for text in texts)
+    names = tuple((text.name, text.title) for text in texts)
 
     def listing() -> CountsPage:
         return CountsPage(shared.at("tables.html"), "Tables", names)
@@ -232,10 +234,7 @@ def _page(shared: Shared, text: TableText) -> CountPage:
     asked = [filter_name(text.name, column) for column, _ in columns]
     asked = ["stage" if name == "stage_coded" else name for name in asked]
     linked = tuple((d, shared.title(d)) for d in asked if d in shared.dimensions)
-    parts = [
-        part(shared, text, population, counting, place)
-        for place, (population, counting) in enumerate(kinds)
-    ]
+    parts = [part(shared, text, population, counting) for population, counting in kinds]
     return CountPage(
         shared.at("tables.html", root="../"),
         text.title,
@@ -267,20 +266,18 @@ def _heading(population: str) -> str:
     return POPULATIONS.get(population, (humanise(population), {}))[0]
 
 
-def _single(shared: Shared, text: TableText, population: str, counting: str, place: int) -> Part:
+def _single(shared: Shared, text: TableText, population: str, counting: str) -> Part:
     found = marks(shared, text.name, population=population, counting=counting, root="../")
     heading = _heading(population)
     title = _title(heading, text, counting)
     bars = [m for _, m in found]
-    chart = interval_chart(
-        bars, name=f"c{place}", title=title, finding=leading(bars, of=heading.lower())
-    )
+    chart = interval_chart(bars, title=title, finding=leading(bars, of=heading.lower()))
     anchors = tuple(f"class-{anchor(class_)}" for class_, _ in found)
     table = replace(chart.table, anchors=anchors)
-    return Part(heading, COUNTINGS.get(counting, counting), chart, table)
+    return Part(heading, COUNTINGS.get(counting, counting), table, chart.finding)
 
 
-def _crossed(shared: Shared, text: TableText, population: str, counting: str, place: int) -> Part:
+def _crossed(shared: Shared, text: TableText, population: str, counting: str) -> Part:
     heading = _heading(population)
     title = _title(heading, text, counting)
     sides = {}
@@ -296,12 +293,12 @@ def _crossed(shared: Shared, text: TableText, population: str, counting: str, pl
     )  # fmt: skip
     way = COUNTINGS.get(counting, counting)
     if max(len(rows), len(columns)) > MATRIX:
-        return Part(heading, way, None, matrix_table(found, rows, columns, caption=title))
+        return Part(heading, way, matrix_table(found, rows, columns, caption=title), "")
     chart = matrix_chart(
-        found, rows=rows, columns=columns, name=f"c{place}", title=title,
+        found, rows=rows, columns=columns, title=title,
         finding=most_common(found, rows, columns, of=heading.lower()),
     )  # fmt: skip
-    return Part(heading, way, chart, chart.table)
+    return Part(heading, way, chart.table, chart.finding)
 
 
 def most_common(

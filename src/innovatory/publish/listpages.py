@@ -108,19 +108,33 @@ class ChangesPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A record on whose dimension coders differ: their answers in the order of `coders`."""
+    """A record on whose dimension coders differ: their answers in the order of the group's coders.
+
+    `answers` has None for a coder of the group who did not code this record.
+    """
 
     record: Brief
-    answers: tuple[tuple[str, Answer], ...]
+    answers: tuple[Answer | None, ...]
     settled: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeGroup:
+    """The disputes about one dimension, of how many records `coded` on it, and by whom."""
+
+    dimension: str
+    label: str
+    coded: int
+    coders: tuple[str, ...]
+    disputes: tuple[Dispute, ...]
 
 
 @dataclass(frozen=True)
 class DisputesPage(Page):
-    """The disputes of each dimension: (dimension, label, how many were coded, disputes)."""
+    """The disputes of each dimension, in the order of the codebook."""
 
     total: str
-    groups: tuple[tuple[str, str, int, tuple[Dispute, ...]], ...]
+    groups: tuple[DisputeGroup, ...]
 
 
 def drafts(shared: Shared) -> Iterator[Draft]:
@@ -301,20 +315,29 @@ def _disputes(shared: Shared) -> DisputesPage:
         if classes[0]["derived"]:
             continue
         mine = codings[dimension]
+        differing = {
+            record_id: {r["coder_id"]: r for r in rows}
+            for record_id, rows in mine.items()
+            if record_id in shared.briefs and _differ(rows)
+        }
+        coders = sorted({coder for rows in differing.values() for coder in rows})
         found = []
-        for record_id, rows in mine.items():
-            if record_id in shared.briefs and _differ(rows):
-                answers = [
-                    (names.get(r["coder_id"], str(r["coder_id"])),
-                     _answer(shared, r, quotes[dimension, record_id, r["coder_id"]]))
-                    for r in sorted(rows, key=lambda r: r["coder_id"])
-                ]  # fmt: skip
-                how = settled.get((dimension, record_id))
-                words = _labels(shared, dimension, how["value"]) if how else ()
-                found.append(Dispute(shared.briefs[record_id], tuple(answers), "; ".join(words)))
+        for record_id, by in differing.items():
+            answers = tuple(
+                _answer(shared, by[coder], quotes[dimension, record_id, coder])
+                if coder in by
+                else None
+                for coder in coders
+            )
+            how = settled.get((dimension, record_id))
+            words = _labels(shared, dimension, how["value"]) if how else ()
+            found.append(Dispute(shared.briefs[record_id], answers, "; ".join(words)))
         found.sort(key=lambda d: (d.record.title.casefold(), d.record.record_id))
-        groups.append((dimension, shared.title(dimension), len(mine), tuple(found)))
-    records = {d.record.record_id for _, _, _, found in groups for d in found}
+        labels = tuple(names.get(coder, str(coder)) for coder in coders)
+        groups.append(
+            DisputeGroup(dimension, shared.title(dimension), len(mine), labels, tuple(found))
+        )
+    records = {dispute.record.record_id for group in groups for dispute in group.disputes}
     return DisputesPage(shared.at("disputes.html"), "Disputes", number(len(records)), tuple(groups))
 
 

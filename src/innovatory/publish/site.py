@@ -18,22 +18,23 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from innovatory.errors import EditionError
 from innovatory.publish import (
     citypages,
+    claimpages,
     countpages,
-    findings,
+    frontpage,
     listpages,
     recordpages,
     referencepages,
 )  # fmt: skip
 from innovatory.publish.package import downloads
 from innovatory.publish.pages import Draft, Page, Shared, in_words
-from innovatory.publish.reading import Edition, check_ids, read_edition
+from innovatory.publish.reading import Edition, Manifest, check_ids, read_edition
 from innovatory.publish.referencepages import method
 from innovatory.publish.standing import cities, named, standing, told
 from innovatory.publish.wording import anchor, humanise, number, sentence
 
 HERE = Path(__file__).parent
 STATE = ".pages.json"
-ROOMS = (findings, citypages, listpages, recordpages, countpages, referencepages)
+ROOMS = (frontpage, claimpages, citypages, listpages, recordpages, countpages, referencepages)
 
 # Control letters and overrides of the writing direction: they could make a page show what it
 # does not say, and no text needs them (a paragraph takes its direction from its first letter).
@@ -83,12 +84,13 @@ class _Plan:
 
 @dataclass(frozen=True)
 class EditionLine:
-    """An edition as the opening page lists it."""
+    """An edition as the opening page lists it; `holds` are (number, what)."""
 
     name: str
     title: str
     as_of: str
     synthetic: bool
+    holds: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -203,10 +205,7 @@ def _inside(path: str) -> bool:
 def _plan(opened: Sequence[Edition], site: Path, *, title: str, before: _State) -> _Plan:
     plan = _Plan()
     names = tuple(edition.name for edition in opened)
-    lines = tuple(
-        EditionLine(e.name, e.manifest.title, in_words(e.manifest.as_of), e.manifest.synthetic)
-        for e in reversed(opened)
-    )
+    lines = tuple(_line(edition.manifest) for edition in reversed(opened))
     opening = OpeningPage(title, lines[0], lines)
     key = _hashed(_version(), opening)
     plan.files.append(_File("index.html", key, partial(_rendered, "opening.html", opening)))
@@ -226,6 +225,17 @@ def _plan(opened: Sequence[Edition], site: Path, *, title: str, before: _State) 
             check_ids(edition)
             plan.files += _edition_files(shared)
     return plan
+
+
+def _line(manifest: Manifest) -> EditionLine:
+    known = ("projects", "living_labs", "cities")
+    holds = tuple(
+        (number(manifest.counts[name]), humanise(name).lower())
+        for name in known
+        if name in manifest.counts
+    )
+    as_of = in_words(manifest.as_of)
+    return EditionLine(manifest.name, manifest.title, as_of, manifest.synthetic, holds)
 
 
 def _all_there(site: Path, files: dict[str, str]) -> bool:

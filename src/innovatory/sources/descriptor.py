@@ -42,7 +42,8 @@ class Descriptor:
 
     `files` are absolute and in import order (records before codings); `prefix` is put before
     every record id of the source; `reader` '' means by file kind and content; `renamed` gives
-    for a coder's id in the files the one the ledger knows, which is also that in `coders`.
+    for a coder's id in the files the one the ledger knows, which is also that in `coders`;
+    `codebook` is the version that answers are to which say none themselves.
     """
 
     source: Source
@@ -52,6 +53,7 @@ class Descriptor:
     mapping: Path | None = None
     coders: tuple[Coder, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    codebook: str = ""
 
 
 def describe(path: Path, *, default: Source | None = None) -> Descriptor:

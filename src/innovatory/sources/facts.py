@@ -139,6 +139,7 @@ def _head(
     if any(fault.fatal for fault in found):
         return None, found
     comment, draw, codebook = texts
+    codebook = codebook or names.codebook
     return (f"{names.prefix}{record}", str(coder), confidence, comment, draw, codebook), found
 
 
@@ -207,6 +208,8 @@ def _named(fact: Any, names: Names) -> Any:
     for field in ("coder", "adjudicator"):
         if value := getattr(fact, field, ""):
             changes[field] = names.coder(value)
+    if isinstance(fact, Coding | Adjudication) and not fact.codebook:
+        changes["codebook"] = names.codebook
     if isinstance(fact, Coder):
         changes["id"] = names.coder(fact.id)
     if isinstance(fact, Draw):

@@ -182,8 +182,8 @@ def native_mapping(header: Sequence[str], *, table: str) -> ColumnMapping:
     fields = {name: name for name in header if name in TARGETS}
     if "title" not in fields:
         raise MappingError(
-            f"{table}: has no column 'title' and no mapping; make one, and name it in source.toml "
-            f'as mapping = "mapping.toml"'
+            f"{table}: has no column 'title' and no mapping; 'innovatory mapping' proposes one: "
+            "give it with --mapping, or name it in source.toml as mapping"
         )
     return ColumnMapping(table, fields, lists={name: ";" for name in LISTS if name in fields})
 

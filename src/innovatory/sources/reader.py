@@ -54,15 +54,19 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Names:
-    """How the ids of a source become ids of the ledger: a prefix, and coders' other names."""
+    """How the ids of a source become ids of the ledger: a prefix, and coders' other names.
+
+    `codebook` is the version that answers are to which say none themselves.
+    """
 
     prefix: str
     coders: dict[str, str]
+    codebook: str = ""
 
     @classmethod
     def of(cls, descriptor: Descriptor) -> Names:
         """The names that a descriptor asks for."""
-        return cls(descriptor.prefix, dict(descriptor.renamed))
+        return cls(descriptor.prefix, dict(descriptor.renamed), descriptor.codebook)
 
     def coder(self, name: str) -> str:
         """The id under which the ledger knows a coder of this source.

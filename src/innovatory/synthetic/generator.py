@@ -37,7 +37,8 @@ from innovatory.synthetic.drafts import (
 PAGE_CITIES = 31
 
 TESTS = ("new_to_city", "real_setting", "value", "new_technology")
-QUOTED = (*TESTS, "driver", "sector", "goal", "stage", "technologies")
+# The dimensions for which the coders of the starter corpus quote the words that decided.
+QUOTED = ("real_setting", "driver", "sector", "goal", "stage")
 
 
 @dataclass(frozen=True, slots=True)
