@@ -136,11 +136,10 @@ def csv_bytes(table: pa.Table) -> bytes:
     for n, column in enumerate(table.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             texts = table.column(n)
-            first = pc.utf8_slice_codeunits(texts, 0, 1)
-            unsafe = pc.is_in(first, value_set=_FORMULA_STARTS)
+            unsafe = pc.is_in(pc.utf8_slice_codeunits(texts, 0, 1), value_set=_FORMULA_STARTS)
             if pc.any(unsafe).as_py():
-                quoted_texts = pc.binary_join_element_wise("'", texts, "")
-                table = table.set_column(n, column.name, pc.if_else(unsafe, quoted_texts, texts))
+                marked = pc.utf8_replace_slice(texts, 0, 0, "'")
+                table = table.set_column(n, column.name, pc.if_else(unsafe, marked, texts))
     sink = io.BytesIO()
     csv.write_csv(table, sink)
     return sink.getvalue()

@@ -28,7 +28,7 @@ RECORD_TEXTS = (
     "doubts",
 )
 # The raw row is as long as all else together, and nothing here asks for it.
-_COLUMNS = tuple(name for name in schema.records.columns.keys() if name not in ("raw", "raw_hash"))
+_COLUMNS = tuple(c.name for c in schema.records.columns if c.name not in ("raw", "raw_hash"))
 _PART_TABLES: dict[str, Callable[..., Any]] = {
     "places": Place,
     "organisations": Organisation,
