@@ -481,7 +481,6 @@ def test_new_and_settings_need_no_database_library(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "x")]).returncode == 0
 
 
-@pytest.mark.xfail(raises=KeyError, strict=True, reason="the edition of no records is not made yet")
 def test_an_edition_before_the_first_record_holds(built: Path) -> None:
     """As of 1850 nothing had begun: an edition of no records, which checks like any other."""
     run("build", built, "--as-of", "1850")

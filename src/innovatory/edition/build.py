@@ -144,7 +144,7 @@ def _ranks(
     engine: Engine, run: Outputs, book: Codebook, setting: claims.Setting, prints: Mapping[str, str]
 ) -> None:
     given = [run.entry("by_city")["parquet"], prints.get("judgements:innovative", ""),
-             prints["records"], prints.get("places", ""), repr(setting)]  # fmt: skip
+             prints.get("records", ""), prints.get("places", ""), repr(setting)]  # fmt: skip
     key = key_of([_code(), *given])
     if run.reuse("city_ranks", key):
         return
