@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -327,6 +328,18 @@ def test_a_sentence_is_not_said_twice() -> None:
     assert (finding(other).figure, finding(other).rest) == ("", "Most: Graz 3.")
     tiny = Claim("c", "C", "50.0% of 2 are.", "share", True, value=1, base=2, percent=50.0)
     assert finding(tiny).figure == "[50.0%]" and finding(tiny).rest == "of 2 are."
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_headings_skip_no_level(tmp_path: Path, carried: bool) -> None:
+    """A page has one main heading, and each further one is at most a level deeper."""
+    tables = rows()
+    for row in tables["city_ranks"]:
+        row["carried"] = carried
+    for path, text in pages(made(tmp_path, tables=tables)).items():
+        levels = [int(tag[1]) for tag, _ in Elements(text).found if re.fullmatch("h[1-6]", tag)]
+        assert levels[0] == 1 and levels.count(1) == 1, path
+        assert all(b - a <= 1 for a, b in pairwise(levels)), path
 
 
 def test_two_dimensions_cross_in_one_table(site: Path) -> None:

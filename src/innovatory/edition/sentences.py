@@ -42,6 +42,11 @@ class Writer:
         self.setting = setting
         self._tables: dict[str, list[dict[str, Any]]] = {}
 
+    @property
+    def here(self) -> str:
+        """What a base is called where the records stand for nothing but themselves."""
+        return "" if self.setting.scope == "population" else " gathered here"
+
     def claims(self) -> list[Claim]:
         """Every claim that the codebook and the tables allow, in the report's order."""
         found = [self.size()]
@@ -102,7 +107,8 @@ class Writer:
             return []
         group = next(iter(within.values()), "")
         count = Count("", "", dimension, next(iter(within), ""))
-        noun = _lower(population.label)
+        noun, led, by = _lower(population.label).partition(" led by")
+        noun += f"{self.here} and{led}{by}" if led and self.here else f"{self.here}{led}{by}"
         if within:
             noun += f" with {next(iter(within))} {self.label(next(iter(within)), group)}"
         text = f"{share_text(row)} {noun} {predicate} ({count_text(row)})."
@@ -179,7 +185,7 @@ class Writer:
             share = row["count"] / whole["base"]
             text = (
                 f"{count_text(row)} of the {number(row['base'])} innovative projects are {words} "
-                f"({percent(share)}% of all {number(whole['base'])} projects)."
+                f"({percent(share)}% of all {number(whole['base'])} projects{self.here})."
             )
             found.append(
                 Claim(

@@ -78,7 +78,11 @@ class Source:
 
 @dataclass(frozen=True)
 class RecordPage(Page):
-    """A record in full; `claims` are (id, title, votes), `coders` the coders' labels."""
+    """A record in full; `claims` are (id, title, votes), `coders` the coders' labels.
+
+    `asked` are the questions that coders answered, `disputed` those of them on which they differ,
+    `follows` what follows from the answers.
+    """
 
     record: Brief
     facts: tuple[Fact, ...]
@@ -86,7 +90,9 @@ class RecordPage(Page):
     undated: tuple[tuple[str, str], ...]
     passages: tuple[Passage, ...]
     coders: tuple[str, ...]
-    questions: tuple[Question, ...]
+    asked: tuple[Question, ...]
+    disputed: tuple[Question, ...]
+    follows: tuple[Question, ...]
     sources: tuple[Source, ...]
     organisations: tuple[tuple[str, str, str], ...]
     corrections: tuple[Row, ...]
@@ -114,6 +120,8 @@ def _page(shared: Shared, record_id: str) -> RecordPage:
     quotes = _quotes(rows["evidence"], coders, texts)
     titles = {claim.id: claim.title for claim in shared.edition.claims}
     sources = {r["source_id"]: r["title"] for r in shared.edition.rows("sources")}
+    questions = _questions(shared, rows, coders=coders, quotes=quotes, texts=texts)
+    asked = tuple(question for question in questions if not question.derived)
     return RecordPage(
         shared.at("records.html", root="../"),
         record["title"],
@@ -123,7 +131,9 @@ def _page(shared: Shared, record_id: str) -> RecordPage:
         tuple((e["stage"], e["note"] or "") for e in rows["events"] if not _dated(e)),
         _passages(texts, quotes),
         tuple(names.get(coder, coder) for coder in coders),
-        _questions(shared, rows, coders=coders, quotes=quotes, texts=texts),
+        asked,
+        tuple(question for question in asked if question.differ),
+        tuple(question for question in questions if question.derived),
         tuple(_source(row) for row in rows["links"]),
         tuple((o["name"], o["role"], o["kind"]) for o in rows["organisations"]),
         tuple(rows["corrections"]),
