@@ -279,8 +279,8 @@ class Writer:
             named = ("city_id", "label", "count", "low", "high", "rank", "rank_best", "rank_worst")
             rows = [{name: row[name] for name in named} for row in rows]
             title = f"Cities with most {noun}"
-            listed = ", ".join(f"{row['label']} {count_text(row)}" for row in rows)
-            text = f"Most {noun}: {listed} (in several cities: counted in each)."
+            listed = ", ".join(f"{row['label']} ({count_text(row)})" for row in rows)
+            text = f"Most {noun}, counted in each of their cities: {listed}."
             if reason:
                 text = f"Which cities have most {noun}: not printed, because {reason}."
             found.append(
