@@ -50,7 +50,7 @@ from innovatory.ledger.schema import (
     stage_events,
 )
 from innovatory.ledger.store import Store
-from innovatory.ledger.versions import RECORD_TEXTS, stored_records
+from innovatory.ledger.versions import QUOTABLE, RECORD_TEXTS, stored_records
 from innovatory.records import Evidence
 
 _ARROW_TYPES = {
@@ -209,7 +209,8 @@ def _in_current_words(store: Store, connection: Connection, table: pa.Table) -> 
     moved = pc.not_equal(table["record_seq"], table["current_seq"])
     rows = table.filter(moved).to_pylist()
     if rows:
-        told = stored_records(store, connection, {row["current_seq"] for row in rows})
+        seqs = {row["current_seq"] for row in rows}
+        told = stored_records(store, connection, seqs, with_parts=QUOTABLE)
         passages = {seq: record.passages() for seq, record in told.items()}
         for row in rows:
             place = located(Evidence(row["quote"]), passages[row["current_seq"]])

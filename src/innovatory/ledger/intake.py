@@ -25,7 +25,7 @@ from innovatory.ledger.fingerprint import fingerprint
 from innovatory.ledger.quotes import located
 from innovatory.ledger.schema import metadata
 from innovatory.ledger.store import Store, storable
-from innovatory.ledger.versions import RECORD_TEXTS, stored_records, value_of
+from innovatory.ledger.versions import QUOTABLE, RECORD_TEXTS, stored_records, value_of
 from innovatory.records import (
     Adjudication,
     Coder,
@@ -178,13 +178,15 @@ class Intake:
         events = {(g.fact.record_id, g.hash) for g in given if type(g.fact) is StageEvent}
         recall("stage_events", events)
         quoted = {coding.record_id for coding in codings if coding.evidence}
-        self._recall_told(quoted | {fact.record_id for fact in corrections})
+        corrected = {fact.record_id for fact in corrections}
+        self._recall_told(quoted | corrected, whole=bool(corrected))
 
-    def _recall_told(self, ids: set[str]) -> None:
-        """Read the records whose words are needed."""
+    def _recall_told(self, ids: set[str], *, whole: bool) -> None:
+        """Read the records whose words are needed, or all of them that can be corrected."""
         known = self.appender.known["records"]
         seqs = [known[i,].seq for i in ids if (i,) in known]
-        told = stored_records(self._store, self._connection, seqs)
+        parts = PARTS if whole else QUOTABLE
+        told = stored_records(self._store, self._connection, seqs, with_parts=parts)
         self._told = {record.id: record for record in told.values()}
         self._passages = {}
 

@@ -37,16 +37,25 @@ _PART_TABLES: dict[str, Callable[..., Any]] = {
 }
 
 
+QUOTABLE = ("organisations", "events")
+"""The parts of a record that hold words a coder may quote; see `Record.passages`."""
+
+
 def stored_records(
-    store: Store, connection: Connection, seqs: Collection[int]
+    store: Store,
+    connection: Connection,
+    seqs: Collection[int],
+    *,
+    with_parts: Collection[str] = tuple(_PART_TABLES),
 ) -> dict[int, Record]:
-    """The versions of records with these seqs, by seq.
+    """The versions of records with these seqs, by seq, with all their parts or only some.
 
     Keywords come back split at '; ', as they were joined.
     """
     keys = [(seq,) for seq in seqs]
     parts: dict[str, dict[int, list[Any]]] = {}
-    for name, noun in _PART_TABLES.items():
+    for name in with_parts:
+        noun = _PART_TABLES[name]
         columns = schema.metadata.tables[name].columns.keys()
         rows = store.matching(connection, columns, table=name, key=("owner",), keys=keys)
         parts[name] = defaultdict(list)
