@@ -12,6 +12,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples at every run, so that a failure is one of the change; another profile explores.
+settings.register_profile("reproducible", derandomize=True, database=None)
+settings.register_profile("exploring", settings.get_profile("default"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "reproducible"))
 
 _numbers = count(1)
 

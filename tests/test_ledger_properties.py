@@ -89,7 +89,8 @@ def test_a_slice_of_the_text_is_always_located(words: str, data: st.DataObject) 
         spaced = located(Evidence(" \n ".join(quote.split())), {"description": words})
         assert spaced.field == "description"
         assert words[spaced.start : spaced.end] == spaced.quote
-        assert spaced.quote.split() == quote.split() or spaced.quote.lower() == quote.lower()
+        # Without regard to case and spaces an earlier place may fit as well.
+        assert spaced.quote.casefold().split() == quote.casefold().split()
 
 
 @settings(max_examples=25, deadline=None)
