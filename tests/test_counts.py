@@ -125,6 +125,18 @@ def test_records_behind_a_cell_carry_their_votes() -> None:
         assert listed == [{"record_id": "1", "votes": 0.5}, {"record_id": "2", "votes": 1.0}]
 
 
+def test_records_behind_a_city_count_once_whatever_the_way_of_counting() -> None:
+    """Both records are in B with a full vote, though one of them is in A as well."""
+    seats = [("1", "A", 0.5), ("1", "B", 0.5), ("2", "B", 1.0)]
+    judged = [("1", "a", "sector", "bus"), ("2", "a", "sector", "bus")]
+    with engine_with(judged, {"1": "project", "2": "project"}, seats) as engine:
+        every = [{"record_id": "1", "votes": 1.0}, {"record_id": "2", "votes": 1.0}]
+        by_city = records_statement(Count("t", "", "city"), PROJECTS, "", "B")
+        assert engine.rows(by_city) == every
+        within = records_statement(Count("t", "", "sector", "city"), PROJECTS, "B", "bus")
+        assert engine.rows(within) == every
+
+
 ANSWER = st.tuples(st.sampled_from(CLASSES["inno"]), st.sampled_from(CLASSES["sector"]))
 SHEETS = st.lists(st.lists(ANSWER, min_size=1, max_size=3), min_size=1, max_size=4)
 

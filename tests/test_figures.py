@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import innovatory
 from innovatory.errors import FiguresError
 from innovatory.figures import (
+    Assessment,
+    AssessmentKind,
     Figure,
     Figures,
-    Verdict,
-    VerdictKind,
     allowed_counts,
     bases_for,
     check_figures,
@@ -39,7 +39,7 @@ def rounded(count: int, base: int, like: Decimal) -> set[Decimal]:
     return {exact.quantize(like, rounding=how) for how in (ROUND_HALF_UP, ROUND_HALF_EVEN)}
 
 
-def verdicts(text: str, **how: Any) -> dict[str, Verdict]:
+def assessments(text: str, **how: Any) -> dict[str, Assessment]:
     return {v.claim: v for v in check_figures(parse_figures(text), **how)}
 
 
@@ -96,10 +96,10 @@ def test_an_impossible_share_is_refused(percent: str, base: int) -> None:
 )
 def test_the_published_page(claim: str, alone: range | None, joint: range | None) -> None:
     """The counts behind every printed figure, worked out by hand from its percentage and base."""
-    verdict = next(v for v in check_figures(load_figures(PUBLISHED)) if v.claim == claim)
-    assert (verdict.counts, verdict.joint) == (alone, joint)
+    assessment = next(v for v in check_figures(load_figures(PUBLISHED)) if v.claim == claim)
+    assert (assessment.counts, assessment.joint) == (alone, joint)
     orders = claim.startswith("leaders")
-    assert verdict.kind == (VerdictKind.NEEDS_BASE if orders else VerdictKind.CONSISTENT)
+    assert assessment.kind == (AssessmentKind.NEEDS_BASE if orders else AssessmentKind.CONSISTENT)
 
 
 def test_the_words_of_the_published_page() -> None:
@@ -139,56 +139,58 @@ BASES = "bases: {projects: 1088, labs: 206, new: 306}\n"
     ],
 )
 def test_one_figure_alone(claim: str, kind: str, words: str) -> None:
-    """Each kind of verdict for one figure beside the printed bases 1,088, 206 and 306."""
-    verdict = verdicts(f"{BASES}claims: [{{id: a, {claim}}}]")["a"]
-    assert verdict.kind == verdict.reading == kind
-    assert words in verdict.words
+    """Each kind of assessment for one figure beside the printed bases 1,088, 206 and 306."""
+    assessment = assessments(f"{BASES}claims: [{{id: a, {claim}}}]")["a"]
+    assert assessment.kind == assessment.reading == kind
+    assert words in assessment.words
 
 
 def test_a_count_and_a_percentage_that_fit_two_bases_are_ambiguous() -> None:
     """1 of 100 and 1 of 101 both print as 1%: which is meant the text does not say."""
-    verdict = verdicts("bases: {a: 100, b: 101}\nclaims: [{id: a, count: 1, percent: 1}]")["a"]
-    assert verdict.kind == VerdictKind.AMBIGUOUS
-    assert verdict.bases == (100, 101)
+    assessment = assessments("bases: {a: 100, b: 101}\nclaims: [{id: a, count: 1, percent: 1}]")[
+        "a"
+    ]
+    assert assessment.kind == AssessmentKind.AMBIGUOUS
+    assert assessment.bases == (100, 101)
 
 
 def test_parts_that_cannot_add_up_are_inconsistent() -> None:
     """154 and about 160 (150 to 170) make 304 to 324, never 300."""
-    found = verdicts(
+    found = assessments(
         "claims: [{id: a, count: 154}, {id: b, count: 160, approximate: true}, "
         "{id: all, sum_of: [a, b], count: 300}]"
     )
-    assert found["all"].kind == VerdictKind.INCONSISTENT
+    assert found["all"].kind == AssessmentKind.INCONSISTENT
     assert "a, b add up to 304 to 324, which cannot be 300" in found["all"].words
-    assert found["a"].kind == VerdictKind.CONSISTENT
+    assert found["a"].kind == AssessmentKind.CONSISTENT
 
 
 def test_a_sum_pins_its_parts_and_parts_their_sum() -> None:
     """Of 10, 33% is 3 and 'about 6' is 5 to 7; a sum of 9 leaves 6, and no sum leaves 8 to 10."""
     parts = "{id: a, percent: 33, of: 9}, {id: b, count: 6, approximate: true}"
-    pinned = verdicts(f"claims: [{parts}, {{id: all, sum_of: [a, b], count: 9}}]")
+    pinned = assessments(f"claims: [{parts}, {{id: all, sum_of: [a, b], count: 9}}]")
     assert (pinned["b"].counts, pinned["b"].joint) == (range(5, 8), range(6, 7))
-    free = verdicts(f"claims: [{parts}, {{id: all, sum_of: [a, b]}}]")
+    free = assessments(f"claims: [{parts}, {{id: all, sum_of: [a, b]}}]")
     assert (free["all"].counts, free["all"].joint) == (None, range(8, 11))
     assert free["all"].words == "a + b can be 8 to 10"
 
 
 def test_percentages_beyond_their_base_leave_no_remainder() -> None:
     """60% and 50% of 10 are 6 and 5, which leave nothing for a third class."""
-    found = verdicts(
+    found = assessments(
         "claims: [{id: a, percent: 60, of: 10}, {id: b, percent: 50, of: 10}, "
         "{id: c, percent: null, of: 10}]"
     )
-    assert found["c"].kind == VerdictKind.INCONSISTENT
+    assert found["c"].kind == AssessmentKind.INCONSISTENT
     assert "a, b, c add up to 11 to 21, which cannot be 10" in found["c"].words
 
 
 def test_a_share_of_a_figure_that_is_too_large_is_inconsistent() -> None:
     """More than 99% of a claim of 77 needs 77; a count of 70 is not that."""
-    found = verdicts(
+    found = assessments(
         "claims: [{id: a, count: 77}, {id: b, count: 70, percent_more_than: 99, of_claim: a}]"
     )
-    assert found["b"].kind == VerdictKind.INCONSISTENT
+    assert found["b"].kind == AssessmentKind.INCONSISTENT
     assert found["b"].words == "no count fits the 77 of a"
 
 
@@ -216,7 +218,7 @@ def test_one_sum_is_narrowed_exactly(parts: list[dict[str, Any]], whole: dict[st
     spans = [found[name].counts or range(0) for name in names]
     solutions = [s for s in product(*spans) if allowed is None or sum(s) in allowed]
     if not solutions:
-        assert found["all"].kind == VerdictKind.INCONSISTENT
+        assert found["all"].kind == AssessmentKind.INCONSISTENT
         return
     columns = [*zip(*solutions, strict=True), [sum(s) for s in solutions]]
     for name, values in zip((*names, "all"), columns, strict=True):
@@ -225,7 +227,7 @@ def test_one_sum_is_narrowed_exactly(parts: list[dict[str, Any]], whole: dict[st
 
 def test_sums_that_hang_together_narrow_each_other() -> None:
     """a + b = 10 and b + c = 3: with a at least 8 (80%), b is at most 2 and c at least 1."""
-    found = verdicts(
+    found = assessments(
         "claims: [{id: a, percent_more_than: 70, of: 10}, {id: b, count: 2, approximate: true}, "
         "{id: c, count: 2, approximate: true}, {id: x, sum_of: [a, b], count: 10}, "
         "{id: y, sum_of: [b, c], count: 3}]"
@@ -236,7 +238,7 @@ def test_sums_that_hang_together_narrow_each_other() -> None:
 
 def test_an_inference_is_dropped_where_it_would_make_figures_clash() -> None:
     """50% of 101 could be the printed sum 50, but the sum of all three leaves it 51 only."""
-    found = verdicts(
+    found = assessments(
         "claims: [{id: a, percent: 50, of: 101}, {id: b, count: 20, of: 101}, "
         "{id: c, count: 30, of: 101}, {id: both, sum_of: [b, c], count: 50}, "
         "{id: all, sum_of: [a, b, c], count: 101}]"
@@ -244,7 +246,7 @@ def test_an_inference_is_dropped_where_it_would_make_figures_clash() -> None:
     assert found["a"].counts == range(50, 52)
     assert found["a"].joint == range(51, 52)
     assert "if it is what" not in found["a"].words
-    assert {v.kind for v in found.values()} == {VerdictKind.CONSISTENT}
+    assert {v.kind for v in found.values()} == {AssessmentKind.CONSISTENT}
 
 
 # --- against an edition ------------------------------------------------------------------------
@@ -254,8 +256,8 @@ def claim(value: float, base: float | None = None, **more: Any) -> dict[str, Any
     return {"kind": "count", "value": value, "base": base, "percent": None} | more
 
 
-def compared(figure: str, ours: dict[str, Any], **how: Any) -> Verdict:
-    return verdicts(f"claims: [{{id: a, {figure}}}]", edition_claims={"a": ours}, **how)["a"]
+def compared(figure: str, ours: dict[str, Any], **how: Any) -> Assessment:
+    return assessments(f"claims: [{{id: a, {figure}}}]", edition_claims={"a": ours}, **how)["a"]
 
 
 @pytest.mark.parametrize(
@@ -285,9 +287,9 @@ def test_a_number_is_compared_at_its_printed_digits(
 
 
 def test_both_values_are_told_and_the_reading_of_the_file_is_kept() -> None:
-    """A verdict against an edition names both values, and what the file alone allowed."""
+    """An assessment against an edition names both values, and what the file alone allowed."""
     found = compared("percent: 28, of: 1088", claim(320.5, 1088, low=300, high=340))
-    assert (found.kind, found.reading) == (VerdictKind.DIFFERS, VerdictKind.CONSISTENT)
+    assert (found.kind, found.reading) == (AssessmentKind.DIFFERS, AssessmentKind.CONSISTENT)
     assert found.ours == "320.50 of 1,088 (29%)"
     assert found.words.endswith(
         "printed 28% of 1,088, here 320.50 of 1,088 (29%), and 300 to 340 as disputes are settled"
@@ -332,12 +334,12 @@ def test_leaders_of_a_synthetic_edition_are_compared_by_their_lead(
 
 
 def test_a_claim_that_the_edition_lacks_or_withholds_is_not_compared() -> None:
-    """The verdict stays that of the file, and says why."""
-    lacking = verdicts("claims: [{id: a, count: 1}]", edition_claims={})["a"]
-    assert lacking.kind == VerdictKind.CONSISTENT
+    """The assessment stays that of the file, and says why."""
+    lacking = assessments("claims: [{id: a, count: 1}]", edition_claims={})["a"]
+    assert lacking.kind == AssessmentKind.CONSISTENT
     assert "makes no claim of this name" in lacking.words
     withheld = compared("count: 1", {"printed": False, "reason": "a quota carries no count"})
-    assert withheld.kind == VerdictKind.CONSISTENT
+    assert withheld.kind == AssessmentKind.CONSISTENT
     assert "withholds it: a quota carries no count" in withheld.words
 
 

@@ -100,9 +100,9 @@ def claims(made: SyntheticCorpus) -> dict[str, Row]:
 def test_every_printed_figure_is_met_whatever_the_seed(seed: int) -> None:
     """Each figure of the published page equals the count of the corpus."""
     made = published_page(seed)
-    verdicts = figures.check_figures(FIGURES, edition_claims=claims(made), synthetic=True)
-    assert len(verdicts) == 15
-    assert {v.claim: v.kind for v in verdicts if v.kind != figures.VerdictKind.EQUAL} == {}
+    assessments = figures.check_figures(FIGURES, edition_claims=claims(made), synthetic=True)
+    assert len(assessments) == 15
+    assert {v.claim: v.kind for v in assessments if v.kind != figures.AssessmentKind.EQUAL} == {}
 
 
 def test_the_totals_are_those_of_the_page() -> None:

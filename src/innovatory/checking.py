@@ -13,7 +13,7 @@ from typing import Any
 
 from innovatory.edition.verify import verify
 from innovatory.errors import EditionError
-from innovatory.figures import Verdict, VerdictKind, check_figures, load_figures
+from innovatory.figures import Assessment, AssessmentKind, check_figures, load_figures
 from innovatory.observatory import Observatory
 from innovatory.pipeline import built_editions
 
@@ -72,7 +72,7 @@ def check(observatory: Observatory) -> Report:
     )
 
 
-def figures(observatory: Observatory, path: Path, *, edition: str | None) -> list[Verdict]:
+def figures(observatory: Observatory, path: Path, *, edition: str | None) -> list[Assessment]:
     """Judge printed figures by themselves and, with an edition, against its claims.
 
     Raises FiguresError where the file is malformed, and EditionError where the edition was not
@@ -96,22 +96,22 @@ def figures(observatory: Observatory, path: Path, *, edition: str | None) -> lis
     return check_figures(printed, edition_claims=claims, synthetic=synthetic)
 
 
-def is_wrong(verdict: Verdict) -> bool:
-    """Whether a verdict says that a figure cannot be, or is not that of the edition."""
+def is_wrong(assessment: Assessment) -> bool:
+    """Whether an assessment says that a figure cannot be, or is not that of the edition."""
     return (
-        verdict.kind in (VerdictKind.INCONSISTENT, VerdictKind.DIFFERS)
-        or verdict.reading == VerdictKind.INCONSISTENT
+        assessment.kind in (AssessmentKind.INCONSISTENT, AssessmentKind.DIFFERS)
+        or assessment.reading == AssessmentKind.INCONSISTENT
     )
 
 
-def line(verdict: Verdict) -> str:
-    """A verdict in one line."""
-    return f"{verdict.claim}: {verdict.printed}: {verdict.kind}: {verdict.words}"
+def line(assessment: Assessment) -> str:
+    """An assessment in one line."""
+    return f"{assessment.claim}: {assessment.printed}: {assessment.kind}: {assessment.words}"
 
 
-def as_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON-ready data; ranges as [first, last]."""
-    told = asdict(verdict)
+def as_json(assessment: Assessment) -> dict[str, Any]:
+    """An assessment as JSON-ready data; ranges as [first, last]."""
+    told = asdict(assessment)
     for name in ("counts", "joint"):
         span = told[name]
         told[name] = [span.start, span.stop - 1] if span else None

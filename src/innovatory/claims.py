@@ -1,7 +1,7 @@
 """The headline sentences of an edition, each with its base, interval and the query that yields it.
 
 A claim is a printed figure: its sentence is made from the tables, never typed. Its interval is
-what coder disagreement leaves open. Its ids are those of the published figures (see figures.py),
+what coder disagreement leaves open. Its ids are those of the published figures (see figures/),
 so that somebody else's page can be compared with it. Where the collection design cannot carry a
 claim it is kept, not printed, with the reason.
 """
@@ -9,7 +9,7 @@ claim it is kept, not printed, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -55,7 +55,6 @@ class Setting:
     as_of: str
     obstacle: str
     partly_coded: str
-    noun: str = field(default="in this edition")
 
     @property
     def scope(self) -> str:
@@ -63,14 +62,13 @@ class Setting:
         return "corpus" if self.obstacle or self.partly_coded else "population"
 
 
-def percent(share: float, decimals: int = 1) -> Decimal:
-    """A share as a percentage, rounded half up as printed.
+def percent(share: float) -> Decimal:
+    """A share as a percentage with one decimal, rounded half up.
 
-    >>> percent(306 / 1088), percent(154 / 1088), percent(0.125, 0)
-    (Decimal('28.1'), Decimal('14.2'), Decimal('13'))
+    >>> percent(306 / 1088), percent(154 / 1088), percent(0.0125)
+    (Decimal('28.1'), Decimal('14.2'), Decimal('1.3'))
     """
-    step = Decimal(1).scaleb(-decimals)
-    return (Decimal(repr(round(share, 9))) * 100).quantize(step, rounding=ROUND_HALF_UP)
+    return (Decimal(repr(round(share, 9))) * 100).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
 
 
 def number(value: float) -> str:

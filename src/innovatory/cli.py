@@ -247,14 +247,16 @@ def check(folder: Path, figures: Path | None, edition: str | None, as_json: bool
     if edition and not figures:
         raise click.UsageError("--edition says what --figures are compared with; give both")
     place = observatory.load(folder)
-    verdicts = checking.figures(place, figures, edition=edition) if figures else []
+    assessments = checking.figures(place, figures, edition=edition) if figures else []
     report = checking.check(place)
-    wrong = bool(report.problems) or any(checking.is_wrong(verdict) for verdict in verdicts)
+    wrong = bool(report.problems) or any(
+        checking.is_wrong(assessment) for assessment in assessments
+    )
     if as_json:
         told = asdict(report) | {"folder": str(folder)}
-        _print_json(told | {"figures": [checking.as_json(v) for v in verdicts]})
+        _print_json(told | {"figures": [checking.as_json(v) for v in assessments]})
     else:
-        for line in (*report.lines(), *map(checking.line, verdicts)):
+        for line in (*report.lines(), *map(checking.line, assessments)):
             say(line)
     sys.exit(FOUND if wrong else 0)
 

@@ -40,7 +40,7 @@ Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolve
 def _code() -> str:
     """The hash of the code that makes editions: changed code makes all of them again."""
     here = Path(__file__).parent
-    named = ("claims", "codebook", "design", "engine")
+    named = ("claims", "codebook", "design", "engine", "records")
     files = [*sorted(here.glob("*.py")), *(here.parent / f"{name}.py" for name in named)]
     return key_of([digest(path.read_bytes()) for path in files])
 

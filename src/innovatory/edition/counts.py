@@ -126,14 +126,21 @@ def records_statement(count: Count, population: Population, group: str, class_: 
     """The SQL that lists the records behind one cell: record_id, votes (1 = all coders say so)."""
     return f"""
 WITH {_frame((count.dimension,), (population,), count.within)},
-gs AS ({_groups(count.within, False)}),
-cs AS ({_said((count.dimension,))})
+gs AS ({_once(_groups(count.within, False))}),
+cs AS ({_once(_said((count.dimension,)))})
 SELECT frame.record_id, round(sum(CAST(member AS INTEGER)) FILTER
   (gs.class = {quoted(group)} AND cs.class = {quoted(class_)})
   / count(DISTINCT frame.coder_id), 6) AS votes
 FROM frame LEFT JOIN gs ON {_match("gs", count.within)}
 LEFT JOIN cs ON {_match("cs", count.dimension)}
 GROUP BY frame.record_id HAVING votes > 0 ORDER BY frame.record_id"""
+
+
+def _once(rows: str) -> str:
+    """The rows without their way of counting: a record is in a city once, not once for each way."""
+    if "'fractional'" not in rows:
+        return rows
+    return f"SELECT DISTINCT * EXCLUDE (way, w) FROM ({rows})"
 
 
 def _sum(term: str) -> str:

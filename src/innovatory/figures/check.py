@@ -1,7 +1,7 @@
 """Checking figures that somebody else printed.
 
 A file of figures (docs/figures.md) lists what a page prints: counts, percentages with or without
-their base, sums, leaders. Each gets a verdict in words, from arithmetic alone (`counts`);
+their base, sums, leaders. Each gets an assessment in words, from arithmetic alone (`counts`);
 where an edition makes a claim of the same id, the two are compared.
 """
 
@@ -34,7 +34,7 @@ from innovatory.figures.counts import (
 )
 
 
-class VerdictKind(StrEnum):
+class AssessmentKind(StrEnum):
     """What can be said of a printed figure."""
 
     CONSISTENT = "consistent"
@@ -46,11 +46,11 @@ class VerdictKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Assessment:
     """What was found about one figure.
 
     `counts` are the counts that the figure allows alone, `joint` those left by all figures of
-    the file together (None: no bound), `bases` the bases it fits. `reading` is the verdict from
+    the file together (None: no bound), `bases` the bases it fits. `reading` is the assessment from
     the file alone; `kind` is the same, or `equal` or `differs` where an edition's claim was
     compared, whose value stands in `ours`.
     """
@@ -58,8 +58,8 @@ class Verdict:
     claim: str
     says: str
     printed: str
-    kind: VerdictKind
-    reading: VerdictKind
+    kind: AssessmentKind
+    reading: AssessmentKind
     counts: range | None
     joint: range | None
     bases: tuple[int, ...]
@@ -72,7 +72,7 @@ def check_figures(
     *,
     edition_claims: Mapping[str, Mapping[str, Any]] | None = None,
     synthetic: bool = False,
-) -> list[Verdict]:
+) -> list[Assessment]:
     """Judge every figure of a file, and compare it with an edition's claim of the same id.
 
     `edition_claims` are the objects of an edition's claims.json by id; `synthetic` says that its
@@ -85,14 +85,14 @@ def check_figures(
     """
     alone = {f.id: read_alone(f, figures) for f in figures.claims}
     joint = Joint(figures, alone)
-    verdicts = []
+    assessments = []
     for figure in figures.claims:
-        verdict = _judge(figure, figures, alone[figure.id], joint)
+        assessment = _judge(figure, figures, alone[figure.id], joint)
         if edition_claims is not None:
             claim = edition_claims.get(figure.id)
-            verdict = _compare(figure, verdict, claim, synthetic)
-        verdicts.append(verdict)
-    return verdicts
+            assessment = _compare(figure, assessment, claim, synthetic)
+        assessments.append(assessment)
+    return assessments
 
 
 def load_figures(path: Path) -> Figures:
@@ -108,23 +108,23 @@ def load_figures(path: Path) -> Figures:
 # --- the file alone ----------------------------------------------------------------------------
 
 
-def _judge(figure: Figure, figures: Figures, alone: Alone, joint: Joint) -> Verdict:
+def _judge(figure: Figure, figures: Figures, alone: Alone, joint: Joint) -> Assessment:
     span = joint.spans[figure.id]
     known = None if figure.order or span.stop > MOST else span
     if figure.order:
-        kind, words = VerdictKind.NEEDS_BASE, "an order needs counts, and none is printed"
+        kind, words = AssessmentKind.NEEDS_BASE, "an order needs counts, and none is printed"
     elif alone.counts is not None and not alone.counts:
-        kind, words = VerdictKind.INCONSISTENT, _alone_impossible(figure, figures)
+        kind, words = AssessmentKind.INCONSISTENT, _alone_impossible(figure, figures)
     elif figure.id in joint.faults:
-        kind, words = VerdictKind.INCONSISTENT, _together_impossible(figure, joint)
+        kind, words = AssessmentKind.INCONSISTENT, _together_impossible(figure, joint)
         known = range(0)
     elif len(alone.bases) > 1:
-        kind, words = VerdictKind.AMBIGUOUS, _several_bases(figure, alone.bases)
+        kind, words = AssessmentKind.AMBIGUOUS, _several_bases(figure, alone.bases)
     elif not alone.bases and not figure.of_claim and figure.shares:
-        kind, words = VerdictKind.NEEDS_BASE, _per_base(figure, figures)
+        kind, words = AssessmentKind.NEEDS_BASE, _per_base(figure, figures)
     else:
-        kind, words = VerdictKind.CONSISTENT, _consistent(figure, figures, alone, joint)
-    return Verdict(
+        kind, words = AssessmentKind.CONSISTENT, _consistent(figure, figures, alone, joint)
+    return Assessment(
         claim=figure.id, says=figure.says, printed=figure.printed, kind=kind, reading=kind,
         counts=alone.counts, joint=known, bases=alone.bases, words=words,
     )  # fmt: skip
@@ -229,23 +229,25 @@ def _counts(span: range) -> str:
 
 
 def _compare(
-    figure: Figure, verdict: Verdict, claim: Mapping[str, Any] | None, synthetic: bool
-) -> Verdict:
+    figure: Figure, assessment: Assessment, claim: Mapping[str, Any] | None, synthetic: bool
+) -> Assessment:
     if claim is None:
-        return replace(verdict, words=f"{verdict.words}; the edition makes no claim of this name")
+        return replace(
+            assessment, words=f"{assessment.words}; the edition makes no claim of this name"
+        )
     if claim.get("printed") is False:
         reason = claim.get("reason") or "no reason is given"
-        return replace(verdict, words=f"{verdict.words}; the edition withholds it: {reason}")
+        return replace(assessment, words=f"{assessment.words}; the edition withholds it: {reason}")
     if figure.order:
         agrees, ours, words = _compare_order(figure, claim, synthetic)
     else:
-        agrees, ours, words = _compare_number(figure, verdict, claim)
-    kind = VerdictKind.EQUAL if agrees else VerdictKind.DIFFERS
-    return replace(verdict, kind=kind, ours=ours, words=f"{verdict.words}; {words}")
+        agrees, ours, words = _compare_number(figure, assessment, claim)
+    kind = AssessmentKind.EQUAL if agrees else AssessmentKind.DIFFERS
+    return replace(assessment, kind=kind, ours=ours, words=f"{assessment.words}; {words}")
 
 
 def _compare_number(
-    figure: Figure, verdict: Verdict, claim: Mapping[str, Any]
+    figure: Figure, assessment: Assessment, claim: Mapping[str, Any]
 ) -> tuple[bool, str, str]:
     count, base = _number(figure, claim, "value"), _number(figure, claim, "base")
     if count is None:
@@ -262,8 +264,8 @@ def _compare_number(
         tests.append(prints_as(share, figure.percent))
     if figure.more_than is not None and share is not None:
         tests.append(share > Fraction(figure.more_than))
-    if not tests and verdict.joint is not None:
-        tests.append(verdict.joint.start <= count < verdict.joint.stop)
+    if not tests and assessment.joint is not None:
+        tests.append(assessment.joint.start <= count < assessment.joint.stop)
     ours = _amount(count)
     if base and share is not None:
         places = decimals(figure.percent) if figure.percent is not None else 1

@@ -28,7 +28,6 @@ from sqlalchemy import (
 )
 
 SCHEMA_VERSION = 1
-VERSIONED = ("seq", "batch", "row", "version", "hash", "supersedes")
 
 metadata = MetaData()
 
