@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from innovatory.errors import LedgerError, UnknownRecord
 from innovatory.ledger import ImportSummary, Ledger, schema
+from innovatory.ledger.schema import ADDED
 from innovatory.records import (
     Adjudication,
     Coder,
@@ -392,7 +393,6 @@ def test_a_check_refuses_answers_the_codebook_does_not_know(ledger: Ledger) -> N
         (Correction("bus", "verified", "", ""), "verified"),
         (Correction("bus", "funding.amount", "nan", ""), "funding.amount"),
         (Correction("bus", "funding.amount", "much", ""), "funding.amount"),
-        (Merge("bus", "bus"), "into"),
     ],
 )
 def test_malformed_facts_are_refused(ledger: Ledger, fact: Fact, field: str) -> None:
@@ -651,3 +651,57 @@ def test_two_programs_can_import_at_once(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
         assert ledger.head() == 15
         assert ledger.facts()["records"].num_rows == 15 * 40
+
+
+def test_a_ledger_of_an_older_version_is_brought_up(ledger_url: str) -> None:
+    """A ledger without the later columns gets them when it is opened, and its facts stay."""
+    with Ledger.open(ledger_url, create=True) as ledger:
+        take(ledger, BUS, Coding("bus", "sector", "ana", ("transport",)))
+        take(ledger, Draw("d1", "simple_random", 1, members={"bus": 0.5}))
+        state = ledger.state()
+        with ledger._store.engine.begin() as connection:
+            for trigger in ("schema_versions_no_delete", "draw_members_no_update"):
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql(f'DROP TRIGGER "{trigger}"')
+            for column in ADDED[2]:
+                connection.exec_driver_sql(
+                    f'ALTER TABLE "{column.table.name}" DROP COLUMN "{column.name}"'
+                )
+            if connection.dialect.name == "postgresql":
+                name = "schema_versions"
+                connection.exec_driver_sql(f'DROP TRIGGER "{name}_append_only" ON "{name}"')
+            connection.exec_driver_sql("DELETE FROM schema_versions")
+            connection.exec_driver_sql("INSERT INTO schema_versions VALUES (1)")
+    for _ in range(2):
+        with Ledger.open(ledger_url) as ledger:
+            facts = ledger.facts()
+            assert ledger.state() == state
+            assert facts["draws"].to_pylist()[0] == {
+                "draw_id": "d1", "design": "simple_random", "seed": 1, "note": "", "target": "",
+                "record_id": "bus", "probability": 0.5, "drawn": True, "second": False,
+            }  # fmt: skip
+            assert facts["codings"].to_pylist()[0]["suggestion"] == ""
+    with Ledger.open(ledger_url) as ledger:
+        late = Coding("bus", "sector", "bob", ("other",), coded_at="2026-01-31T12:00:00Z",
+                      seconds=4.5, suggestion="machine")  # fmt: skip
+        assert take(ledger, late).new == 1
+
+
+def test_a_merge_into_itself_undoes_a_merge(ledger: Ledger) -> None:
+    """After a record was merged by mistake, a merge into itself makes it count again."""
+    take(ledger, BUS, TRAM, Merge("bus", "tram"))
+    take(ledger, Merge("bus", "bus", "not the same", "ana"))
+    assert take(ledger, Merge("tram", "bus")).new == 1
+
+
+def test_draws_keep_their_frame_and_second_coders(ledger: Ledger) -> None:
+    """Records that could have been drawn are kept with their probability."""
+    draw = Draw("d1", "simple_random", 7, members={"bus": 0.5}, frame={"tram": 0.5},
+                second=("bus",), target=("sector", "goal"))  # fmt: skip
+    take(ledger, BUS, TRAM, draw)
+    rows = ledger.facts()["draws"].to_pylist()
+    assert [(r["record_id"], r["drawn"], r["second"]) for r in rows] == [
+        ("bus", True, True), ("tram", False, False)
+    ]  # fmt: skip
+    assert {r["target"] for r in rows} == {"sector|goal"}
+    assert take(ledger, replace(draw, id="d2", second=("tram",))).rejected == 1

@@ -124,9 +124,12 @@ def _others(facts: Mapping[str, list[dict[str, Any]]]) -> Iterable[dict[str, Any
         draw = draws.setdefault(
             row["draw_id"],
             {"about": [row["record_id"]], "fact": "draw", "id": row["draw_id"],
-             "design": row["design"], "seed": row["seed"], "note": row["note"], "members": {}},
+             "design": row["design"], "seed": row["seed"], "note": row["note"], "members": {},
+             "frame": {}, "second": [], "target": [t for t in row["target"].split("|") if t]},
         )  # fmt: skip
-        draw["members"][row["record_id"]] = row["probability"]
+        draw["members" if row["drawn"] else "frame"][row["record_id"]] = row["probability"]
+        if row["second"]:
+            draw["second"].append(row["record_id"])
     yield from draws.values()
     quotes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     key = ("record_id", "dimension", "coder_id", "codebook", "draw")
@@ -139,7 +142,9 @@ def _others(facts: Mapping[str, list[dict[str, Any]]]) -> Iterable[dict[str, Any
              "dimension": row["dimension"], "coder": row["coder_id"],
              "value": row["value"].split("|"), "confidence": row["confidence"],
              "comment": row["comment"], "draw": row["draw"], "codebook": row["codebook"],
-             "evidence": quotes.get(tuple(row[k] for k in key), [])}
+             "evidence": quotes.get(tuple(row[k] for k in key), []),
+             "coded_at": row["coded_at"], "seconds": row["seconds"],
+             "suggestion": row["suggestion"]}
         )  # fmt: skip
     for row in facts["adjudications"]:
         yield _kept(

@@ -191,18 +191,31 @@ class Coder:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A batch of records sent to coders: its design, seed and inclusion probabilities."""
+    """A batch of records sent to coders: its design, seed and inclusion probabilities.
+
+    `members` were drawn; `frame` holds the others that could have been, and those drawn before,
+    with the probability they would have had. A probability is that of this draw, given that the
+    record was not drawn before. `second` are the members that a second coder codes as well, blind;
+    `target` names the dimensions to be coded (none: all).
+    """
 
     id: str
     design: str
     seed: int | None = None
     note: str = ""
     members: Mapping[str, float] = field(default_factory=dict)
+    frame: Mapping[str, float] = field(default_factory=dict)
+    second: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """One coder's answer to one dimension; `value` holds one class, or several if multi."""
+    """One coder's answer to one dimension; `value` holds one class, or several if multi.
+
+    `coded_at` is a time in UTC (ISO 8601), `seconds` how long the answer took; `suggestion` says
+    whose suggestion the coder saw ('' = none).
+    """
 
     record_id: str
     dimension: str
@@ -213,6 +226,9 @@ class Coding:
     comment: str = ""
     draw: str = ""
     codebook: str = ""
+    coded_at: str = ""
+    seconds: float | None = None
+    suggestion: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +269,10 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Two records tell of the same project: `record_id` is counted as `into`."""
+    """Two records tell of the same project: `record_id` is counted as `into`.
+
+    A record merged into itself counts as itself: so a merge is undone.
+    """
 
     record_id: str
     into: str

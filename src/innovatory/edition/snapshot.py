@@ -134,9 +134,10 @@ def _correct(engine: Engine, corrections: list[dict[str, str]]) -> None:
 
 def _merge(engine: Engine, merges: list[dict[str, str]]) -> None:
     """A merged record leaves; its places and pages join the record it is counted as."""
-    if not merges:
+    # A record merged into itself counts as itself again.
+    into = {r["record_id"]: r["into"] for r in merges if r["record_id"] != r["into"]}
+    if not into:
         return
-    into = {row["record_id"]: row["into"] for row in merges}
     final: dict[str, str] = {}
     for start in sorted(into):
         seen, here = {start}, into[start]

@@ -36,6 +36,7 @@ _TEXT_FIELDS = (
     *("funding.source", "funding.amount", "funding.currency", "funding.note"),
 )
 _NUMBERED = re.compile(r"(events|places)\.(\d{1,4})\.(when|stage|note|name|country)")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _PARTS = {"events": ("when", "stage", "note"), "places": ("name", "country")}
 
 
@@ -138,6 +139,11 @@ def coding_refusals(coding: Coding) -> list[Refusal]:
     if not coding.coder:
         found.append(Refusal("coder", "the coder is missing", "say who coded the record"))
     found += _value_refusals(coding.dimension, coding.value)
+    if coding.coded_at and not _TIME.fullmatch(coding.coded_at):
+        found.append(Refusal("coded_at", f"{coding.coded_at!r} is not a time",
+                             "write it in UTC as 2026-01-31T12:00:00Z"))  # fmt: skip
+    if coding.seconds is not None and not 0 <= coding.seconds <= LARGEST_AMOUNT:
+        found.append(_not_an_amount("seconds"))
     if coding.confidence is not None and not 0 <= coding.confidence <= 100:
         found.append(
             Refusal(
@@ -199,15 +205,20 @@ def draw_refusals(draw: Draw) -> list[Refusal]:
         found.append(Refusal("id", "the id of the draw is missing", "name the draw"))
     if draw.seed is not None and not 0 <= draw.seed <= LARGEST_SEED:
         found.append(Refusal("seed", "the seed is out of range", "use a whole number below 2^63"))
-    for record_id, probability in draw.members.items():
-        if not 0 < probability <= 1:
-            found.append(
-                Refusal(
-                    f"members.{record_id}",
-                    f"{probability} is not an inclusion probability",
-                    "write a number above 0, at most 1",
+    for part in ("members", "frame"):
+        for record_id, probability in getattr(draw, part).items():
+            if not (0 < probability <= 1 or (part == "frame" and probability == 0)):
+                found.append(
+                    Refusal(
+                        f"{part}.{record_id}",
+                        f"{probability} is not an inclusion probability",
+                        "write a number above 0, at most 1",
+                    )
                 )
-            )
+    if strangers := sorted(set(draw.second) - set(draw.members)):
+        found.append(
+            Refusal("second", f"{strangers[0]!r} was not drawn", "name members of the draw alone")
+        )
     return found
 
 

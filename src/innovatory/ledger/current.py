@@ -130,12 +130,23 @@ def _queries(batch: int) -> dict[str, SelectBase]:
             coders.c.label,
             coders.c.coder_version.label("version"),
         ).where(_current(coders, batch)),
-        "draws": select(*_named(draws, "draw_id design seed note"))
-        .add_columns(*_named(draw_members, "record_id probability"))
+        "draws": select(*_named(draws, "draw_id design seed note target"))
+        .add_columns(*_named(draw_members, "record_id probability drawn second"))
         .join_from(draws, draw_members, draw_members.c.owner == draws.c.seq)
         .where(_current(draws, batch)),
         "codings": of(
-            codings, "seq", *key, "coder_id", "value", "confidence", "comment", "draw", "codebook"
+            codings,
+            "seq",
+            *key,
+            "coder_id",
+            "value",
+            "confidence",
+            "comment",
+            "draw",
+            "codebook",
+            "coded_at",
+            "seconds",
+            "suggestion",
         ),
         "evidence": select(*_named(evidence, "owner field start end quote ord record_seq")),
         "adjudications": of(adjudications, *key, "adjudicator", "value", "reason", "codebook"),

@@ -84,6 +84,8 @@ def _plain_coding(coding: Coding) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     if coding.codebook:
         kept["codebook"] = coding.codebook
+    if coding.coded_at:
+        kept["coded_at"] = coding.coded_at
     if coding.coder:
         kept["coder"] = coding.coder
     if coding.comment:
@@ -102,6 +104,10 @@ def _plain_coding(coding: Coding) -> dict[str, Any]:
         ]
     if coding.record_id:
         kept["record_id"] = coding.record_id
+    if coding.seconds is not None:
+        kept["seconds"] = _plain(coding.seconds)
+    if coding.suggestion:
+        kept["suggestion"] = coding.suggestion
     if coding.value:
         kept["value"] = coding.value
     return kept

@@ -157,6 +157,7 @@ def _codings(store: Store, connection: Connection, record_id: str) -> Iterator[F
     for row in rows:
         says = f"{row['dimension']} is {row['value']}, says {row['coder_id']}"
         says += f" in draw {row['draw']}" if row["draw"] else ""
+        says += f" at {row['coded_at']}" if row["coded_at"] else ""
         says += "".join(f" {_short(quote)}" for quote in quotes[row["seq"]])
         before = row["supersedes"]
         yield row, says, _changes(told[before], told[row["seq"]]) if before else ()

@@ -270,7 +270,8 @@ class Intake:
             coder = Coder(coding.coder)
             self._append_coder(coder, fingerprint(coder), row=given.row.number)
         key = _coding_key(coding)
-        values = (*key, "|".join(coding.value), coding.confidence, coding.comment)
+        said = ("|".join(coding.value), coding.confidence, coding.comment)
+        values = (*key, *said, coding.coded_at, coding.seconds, coding.suggestion)
         outcome, seq = self._append("codings", key, given, values)
         if coding.evidence and outcome != "unchanged":
             self._evidence(given.row, coding, seq)
@@ -310,11 +311,13 @@ class Intake:
         known = self.appender.known["draws"].get((draw.id,))
         if known and known.hash != given.hash:
             return [acceptance.drawn_already(draw.id)]
-        values = (draw.id, draw.design, draw.seed, draw.note)
+        values = (draw.id, draw.design, draw.seed, draw.note, "|".join(draw.target))
         outcome, seq = self._append("draws", (draw.id,), given, values)
         if outcome == "new":
-            for n, member in enumerate(sorted(draw.members.items())):
-                self.appender.attach("draw_members", (seq, n, *member))
+            second = set(draw.second)
+            for n, (record_id, chance) in enumerate(sorted({**draw.frame, **draw.members}.items())):
+                drawn = (record_id in draw.members, record_id in second)
+                self.appender.attach("draw_members", (seq, n, record_id, chance, *drawn))
         return outcome
 
     def _adjudication(self, given: Given) -> Outcome:
@@ -360,7 +363,7 @@ class Intake:
         refusals = self._unknown(fact.record_id) or self._unknown(fact.into)
         if refusals:
             return refusals
-        if self._leads_to(fact.into, fact.record_id):
+        if fact.into != fact.record_id and self._leads_to(fact.into, fact.record_id):
             return [acceptance.merged_in_a_circle(fact)]
         values = (fact.record_id, fact.into, fact.reason, fact.by)
         return self._append("merges", (fact.record_id,), given, values)[0]
@@ -368,7 +371,7 @@ class Intake:
     def _leads_to(self, record_id: str, target: str) -> bool:
         while record_id != target:
             merged = self.appender.about("merges", ("into",), record_id)
-            if not merged:
+            if not merged or merged[-1][0] == record_id:
                 return False
             record_id = merged[-1][0]
         return True

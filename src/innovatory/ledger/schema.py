@@ -25,9 +25,11 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    false,
+    true,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -37,6 +39,11 @@ _Seq = BigInteger().with_variant(Integer(), "sqlite")
 
 def _texts(*names: str) -> list[Column[Any]]:
     return [Column(name, Text, nullable=False) for name in names]
+
+
+def _later_text(name: str) -> Column[Any]:
+    """A text that ledgers of an older version lack: columns come last, and older rows hold ''."""
+    return Column(name, Text, nullable=False, server_default="")
 
 
 def _versioned(name: str, key: tuple[str, ...], *columns: Column[Any]) -> Table:
@@ -156,10 +163,16 @@ draws = _versioned(
     *_texts("draw_id", "design"),
     Column("seed", _Seq),
     *_texts("note"),
+    _later_text("target"),
 )
 
 draw_members = _parts(
-    "draw_members", "draws", *_texts("record_id"), Column("probability", Double, nullable=False)
+    "draw_members",
+    "draws",
+    *_texts("record_id"),
+    Column("probability", Double, nullable=False),
+    Column("drawn", Boolean, nullable=False, server_default=true()),
+    Column("second", Boolean, nullable=False, server_default=false()),
 )
 
 codings = _versioned(
@@ -168,6 +181,9 @@ codings = _versioned(
     *_texts("record_id", "dimension", "coder_id", "codebook", "draw", "value"),
     Column("confidence", Integer),
     *_texts("comment"),
+    _later_text("coded_at"),
+    Column("seconds", Double),
+    _later_text("suggestion"),
 )
 
 # `record_seq` is the version of the record in whose text the quote was looked for.
@@ -195,6 +211,11 @@ corrections = _versioned(
     ("record_id", "field"),
     *_texts("record_id", "field", "old", "new", "reason", "source", "by"),
 )
+
+
+# What each version of the tables added, so that a ledger of an older one can be brought up.
+ADDED = {2: (codings.c.coded_at, codings.c.seconds, codings.c.suggestion, draws.c.target,
+             draw_members.c.drawn, draw_members.c.second)}  # fmt: skip
 
 
 def _make_function(_target: MetaData, connection: Connection, **_: Any) -> None:

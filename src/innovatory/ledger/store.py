@@ -21,9 +21,10 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.schema import CreateColumn
 
 from innovatory.errors import LedgerError
-from innovatory.ledger.schema import SCHEMA_VERSION, metadata, schema_versions
+from innovatory.ledger.schema import ADDED, SCHEMA_VERSION, metadata, schema_versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,6 +95,19 @@ class Store(ABC):
                 f"the ledger {self.place} is of version {found}, this program knows up to "
                 f"{SCHEMA_VERSION}; install a newer innovatory"
             )
+        if found < SCHEMA_VERSION:
+            self._bring_up()
+
+    def _bring_up(self) -> None:
+        """Add the columns that later versions of the tables have; no row is changed."""
+        with self.writing() as connection:
+            # Asked again, because another process may have done it meanwhile.
+            found = max(connection.execute(schema_versions.select()).scalars())
+            for version in range(found + 1, SCHEMA_VERSION + 1):
+                for column in ADDED[version]:
+                    words = CreateColumn(column).compile(dialect=self.engine.dialect)
+                    connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD {words}')
+                self.insert(connection, schema_versions, [(version,)])
 
 
 class SqliteStore(Store):

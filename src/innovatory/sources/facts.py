@@ -213,7 +213,9 @@ def _named(fact: Any, names: Names) -> Any:
     if isinstance(fact, Coder):
         changes["id"] = names.coder(fact.id)
     if isinstance(fact, Draw):
-        changes["members"] = {names.prefix + key: p for key, p in fact.members.items()}
+        for field in ("members", "frame"):
+            changes[field] = {names.prefix + key: p for key, p in getattr(fact, field).items()}
+        changes["second"] = tuple(names.prefix + key for key in fact.second)
     return dataclasses.replace(fact, **changes) if changes else fact
 
 
@@ -226,7 +228,8 @@ def _faults(fact: Any) -> list[Fault]:
         "adjudicator": getattr(fact, "adjudicator", None),
         "id": getattr(fact, "id", None),
     }
-    ids |= {f"members.{excerpt(key)}": key for key in getattr(fact, "members", ())}
+    for field in ("members", "frame"):
+        ids |= {f"{field}.{excerpt(key)}": key for key in getattr(fact, field, ())}
     for field, value in ids.items():
         if value is not None and not valid_id(value):
             found.append(Fault(field, f"{excerpt(value)!r} cannot be an id", "correct it", True))
@@ -242,8 +245,6 @@ def _faults(fact: Any) -> list[Fault]:
             found.append(Fault("when", "is not a date", "write YYYY, YYYY-MM or YYYY-MM-DD", True))
     if isinstance(fact, Draw) and not all(0 < p <= 1 for p in fact.members.values()):
         found.append(Fault("members", "is not a probability", "write 0 < p <= 1", True))
-    if isinstance(fact, Merge) and fact.record_id == fact.into:
-        found.append(Fault("into", "is the record itself", "name the other record", True))
     return found
 
 
