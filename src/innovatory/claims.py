@@ -42,6 +42,9 @@ class Claim:
     table: str = ""
     query: str = ""
     records_query: str = ""
+    basis: str = "counted"
+    labels: int | None = None
+    receipt: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The claim as it stands in claims.json."""
@@ -81,27 +84,41 @@ def number(value: float) -> str:
 
 
 def count_text(row: Mapping[str, Any]) -> str:
-    """A count with its bounds: '154', or '153.5 [150, 157]' where coders differ."""
-    bounds = f" [{number(row['low'])}, {number(row['high'])}]"
-    return number(row["count"]) + (bounds if row["low"] < row["high"] else "")
+    """A count with its bounds: '154', or '153.5 [150, 157]' where coders differ.
+
+    An estimate is 'about 306 [261, 353]', whole because it is no count.
+
+    >>> count_text({"count": 305.7, "low": 261.2, "high": 352.9, "basis": "estimated"})
+    'about 306 [261, 353]'
+    """
+    if row.get("basis") in ("estimated", "model"):
+        row = {name: row[name] and round(row[name]) for name in ("count", "low", "high")}
+        return "about " + count_text(row)
+    bounds = f" [{number(row['low'])}, {number(row['high'])}]" if row["low"] is not None else ""
+    return number(row["count"]) + (bounds if row["low"] != row["high"] else "")
 
 
 def share_text(row: Mapping[str, Any]) -> str:
     """A share with its bounds and base: '28.1% [24.0, 32.4] of the 1,088'."""
-    bounds = ""
-    if row["share_low"] < row["share_high"]:
+    bounds, base = "", row["base"]
+    if row["share_low"] is None:
+        bounds = " (model-based, not audited)"
+    elif row["share_low"] < row["share_high"]:
         bounds = f" [{percent(row['share_low'])}, {percent(row['share_high'])}]"
-    return f"{percent(row['share'])}%{bounds} of the {number(row['base'])}"
+    if row.get("basis") in ("estimated", "model"):
+        base = round(base)
+    return f"{percent(row['share'])}%{bounds} of the {number(base)}"
 
 
-def partly_coded(engine: Engine) -> str:
-    """Why shares stop at the coded records: '' where every record was coded, else the reason."""
+def partly_coded(engine: Engine, *, drawn: bool) -> str:
+    """Why shares stop at the coded records; '' where every record was coded, or some by design."""
     row = engine.rows(
         "SELECT count(*) AS n, count(*) FILTER (coders > 0) AS coded FROM records"
     )[0]  # fmt: skip
-    if row["coded"] == row["n"]:
+    if drawn or row["coded"] == row["n"]:
         return ""
-    return f"only {number(row['coded'])} of the {number(row['n'])} records are coded"
+    coded, every = number(row["coded"]), number(row["n"])
+    return f"only {coded} of the {every} records are coded, and they were not drawn by design"
 
 
 def dependencies(claim: Claim, book: Codebook) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ def starter(folder: Path) -> tuple[Observatory, Sequence[Path]]:
     names = yaml.safe_load(FIGURES.read_text("utf-8"))["cities"]
     countries = _countries()
     panel = [_city_id(Gazetteer.load(), name, countries[name]) for name in names]
-    return new(folder, title=title, cities=panel, editions=EDITIONS), (CORPUS,)
+    return new(
+        folder, title=title, cities=panel, editions=EDITIONS, reference=("coder-a", "coder-b")
+    ), (CORPUS,)  # fmt: skip
 
 
 def synthetic(folder: Path) -> tuple[Observatory, Sequence[Path]]:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -47,13 +47,21 @@ codebook = "codebook.yaml"
 # The cities that are covered, by id (docs/cities.md), or "all" that a record names.
 cities = {cities}
 
-[aliases]
+{coding}[aliases]
 # Spellings that the city list does not know, or means otherwise: "Spelling" = "city-id".
 {own}{editions}"""
 
 
+_WHY_REFERENCE = "The coders on whose answers shares rest; by default people alone."
+
+
 class _Panel(msgspec.Struct, forbid_unknown_fields=True):
     cities: str | list[str] = "all"
+
+
+class _Coding(msgspec.Struct, forbid_unknown_fields=True):
+    reference: list[str] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 1
 
 
 class _City(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,6 +91,7 @@ class _Settings(msgspec.Struct, forbid_unknown_fields=True):
     ledger: str = "ledger.db"
     codebook: str = "codebook.yaml"
     panel: _Panel = msgspec.field(default_factory=_Panel)
+    coding: _Coding = msgspec.field(default_factory=_Coding)
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
     city: list[_City] = msgspec.field(default_factory=list)
     edition: list[_Edition] = msgspec.field(default_factory=list)
@@ -91,7 +100,11 @@ class _Settings(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Observatory:
-    """The settings of an observatory, read and checked; editions are oldest first."""
+    """The settings of an observatory, read and checked; editions are oldest first.
+
+    `reference` are the coders on whose answers shares rest; None stands for all of them but
+    machines, language models and rules. `seed` is that of the machine coder.
+    """
 
     folder: Path
     title: str
@@ -102,6 +115,8 @@ class Observatory:
     cities: tuple[City, ...]
     editions: tuple[Spec, ...]
     sources: tuple[Path, ...]
+    reference: tuple[str, ...] | None = None
+    seed: int = 1
 
     @property
     def site(self) -> Path:
@@ -141,6 +156,7 @@ def new(
     cities: Sequence[str] | None = None,
     own: Iterable[City] = (),
     editions: Iterable[Spec] = (),
+    reference: Sequence[str] | None = None,
 ) -> Observatory:
     """Make an observatory in a folder, which may be there already; its files are kept.
 
@@ -153,6 +169,9 @@ def new(
         )
     text = _TEMPLATE.format(
         title=_toml(title), cities=_toml(list(cities) if cities is not None else "all"),
+        coding=f"[coding]\n# {_WHY_REFERENCE}\nreference = {_toml(list(reference))}\n\n"
+        if reference
+        else "",
         own="".join(_block("city", asdict(city)) for city in own),
         editions="".join(_block("edition", _edition_fields(spec)) for spec in editions),
     )  # fmt: skip
@@ -199,6 +218,8 @@ def _observatory(folder: Path, text: bytes) -> Observatory:
         cities=_own_cities(path, settings.city),
         editions=_editions(path, settings.edition),
         sources=tuple(folder / source.path for source in settings.source),
+        reference=_reference(path, settings.coding.reference),
+        seed=settings.coding.seed,
     )
 
 
@@ -267,6 +288,14 @@ def _panel(path: Path, cities: str | list[str]) -> tuple[str, ...] | None:
     if doubled := [c for n, c in enumerate(cities) if c in cities[:n]]:
         raise ObservatoryError(f"{path}: [panel] cities names {doubled[0]!r} twice; keep one")
     return tuple(cities)
+
+
+def _reference(path: Path, coders: list[str] | None) -> tuple[str, ...] | None:
+    if coders is not None and not coders:
+        raise ObservatoryError(
+            f"{path}: [coding] reference is empty; name coders, or leave it out for all people"
+        )
+    return None if coders is None else tuple(sorted(set(coders)))
 
 
 def _own_cities(path: Path, cities: Sequence[_City]) -> tuple[City, ...]:

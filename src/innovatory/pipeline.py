@@ -8,16 +8,18 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from innovatory import codebook, geography
 from innovatory.codebook import Codebook
-from innovatory.edition.build import Built, Input, build
-from innovatory.engine import key_of
+from innovatory.edition.build import Built, Input, build, prepare
+from innovatory.engine import Engine, key_of
 from innovatory.errors import EditionError, SourceError
 from innovatory.observatory import SETTINGS, Observatory
+from innovatory.remembered import Remembered
 from innovatory.records import Adjudication, Coding, Design, Record, Reject, Row, Source
 
 if TYPE_CHECKING:
@@ -232,19 +234,9 @@ def build_editions(
     with _without_cycles(), observatory.ledger() as ledger:
         if not any(batch.by_kind.get("record") for batch in ledger.imports()):
             raise _without_records(observatory)
-        where, batch = geography.Geography(observatory), ledger.head()
-        facts = partial(ledger.facts, batch=batch)
-        given = Input(
-            # Read once for several editions; for one, memory is let go as soon as it is used.
-            facts=cache(facts) if len(wanted) > 1 else facts,
-            batch=batch,
-            state=ledger.state(),
-            book=observatory.book,
-            resolve=where.resolve,
-            cities=where.cities,
-            panel=observatory.panel,
-            geography=where.key,
-        )
+        # Read once for several editions; for one, memory is let go as soon as it is used.
+        remembered = _remembered(observatory)
+        given = _given(observatory, ledger, remembered, keep=len(wanted) > 1)
         for n, spec in enumerate(observatory.editions):
             if spec.name not in wanted:
                 continue
@@ -259,7 +251,51 @@ def build_editions(
                     folder=observatory.edition_folder(spec.name), state=state,
                 )
             )  # fmt: skip
+        if names is None:
+            remembered.prune()
     return built
+
+
+def _remembered(observatory: Observatory) -> Remembered:
+    return Remembered(observatory.folder / ".innovatory" / "predictions")
+
+
+def _given(
+    observatory: Observatory,
+    ledger: Ledger,
+    remembered: Remembered,
+    *,
+    batch: int | None = None,
+    keep: bool = False,
+) -> Input:
+    """What editions are made from, as the ledger was at a batch (by default the last)."""
+    where, batch = geography.Geography(observatory), ledger.head() if batch is None else batch
+    facts = partial(ledger.facts, batch=batch)
+    return Input(
+        facts=cache(facts) if keep else facts,
+        batch=batch,
+        state=ledger.state(batch=batch),
+        book=observatory.book,
+        resolve=where.resolve,
+        cities=where.cities,
+        panel=observatory.panel,
+        geography=where.key,
+        reference=observatory.reference,
+        seed=observatory.seed,
+        remember=remembered,
+    )
+
+
+@contextmanager
+def current(observatory: Observatory) -> Iterator[Engine]:
+    """An engine with all that the ledger holds now, whatever its date: see `build.prepare`."""
+    if not observatory.begun:
+        raise _without_records(observatory)
+    with observatory.ledger() as ledger:
+        given = _given(observatory, ledger, _remembered(observatory))
+        with _without_cycles(), Engine() as engine:
+            prepare(engine, given, as_of=date.max)
+            yield engine
 
 
 def built_editions(observatory: Observatory) -> list[str]:

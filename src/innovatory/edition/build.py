@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +21,19 @@ import pyarrow.parquet as pq
 
 from innovatory import __version__, claims, design
 from innovatory.codebook import Codebook
-from innovatory.edition import compare, describe, judgements, ranks, snapshot, tables
+from innovatory.edition import (
+    agreements,
+    compare,
+    coverage,
+    describe,
+    judgements,
+    ranks,
+    snapshot,
+    tables,
+)
+from innovatory.edition.coverage import Coverage
 from innovatory.edition.outputs import Outputs
+from innovatory.edition.receipts import Receipts
 from innovatory.edition.sentences import Writer, change
 from innovatory.edition.snapshot import Resolved
 from innovatory.engine import (
@@ -33,6 +44,9 @@ from innovatory.engine import (
 )
 from innovatory.errors import EditionError
 
+if TYPE_CHECKING:
+    from innovatory.edition.predictions import Remember
+
 Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolved]]
 
 
@@ -40,8 +54,10 @@ Resolve = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Resolve
 def _code() -> str:
     """The hash of the code that makes editions: changed code makes all of them again."""
     here = Path(__file__).parent
-    named = ("claims", "codebook", "design", "engine", "records")
-    files = [*sorted(here.glob("*.py")), *(here.parent / f"{name}.py" for name in named)]
+    named = ("claims", "codebook", "design", "engine", "records", "sampling")
+    rooms = (here, *(here.parent / name for name in ("agreement", "coder", "estimate")))
+    files = [*(here.parent / f"{name}.py" for name in named)]
+    files += [path for room in rooms for path in sorted(room.glob("*.py"))]
     return key_of([digest(path.read_bytes()) for path in files])
 
 
@@ -67,6 +83,9 @@ class Input:
     cities: Callable[[Sequence[str]], pa.Table]
     panel: tuple[str, ...] | None
     geography: str
+    reference: tuple[str, ...] | None = None
+    seed: int = 1
+    remember: Remember = lambda key, make: make()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +110,16 @@ def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
     before = (earlier / "manifest.json").read_bytes() if earlier else b""
     key = key_of(
         [_code(), given.state, given.book.version, given.geography,
-         json.dumps(given.panel), repr(spec), digest(before)]
+         json.dumps(given.panel), repr((given.reference, given.seed)), repr(spec),
+         digest(before)]
     )  # fmt: skip
     old = _state(state)
     if old.get("key") == key and _complete(folder, old["manifest"]):
         return Built(spec.name, folder, (), tuple(old["tables"]))
     with Outputs(folder, old.get("tables", {})) as run, Engine() as engine:
-        snapshot.load(engine, given.facts())
-        resolved = given.resolve(snapshot.spellings(engine))
-        found = sorted({r.city_id for r in resolved.values() if r.city_id})
-        snapshot.take(
-            engine, as_of=spec.as_of, resolved=resolved,
-            cities=given.cities(sorted({*found, *(given.panel or ())})), panel=given.panel,
-        )  # fmt: skip
-        judgements.take(engine, given.book)
+        prepare(engine, given, as_of=spec.as_of)
         snapshot.release(engine)
-        tables.labels(engine, given.book)
-        written = _tables(engine, run, spec, given.book, earlier)
+        written = _tables(engine, run, spec, given, earlier)
         manifest = _manifest(engine, run, spec, given, earlier)
     _freeze(run, manifest, written, given.book)
     _forget(run)
@@ -116,20 +128,46 @@ def build(spec: Spec, given: Input, *, folder: Path, state: Path) -> Built:
     return Built(spec.name, folder, tuple(run.made), tuple(run.kept))
 
 
+def prepare(engine: Engine, given: Input, *, as_of: date) -> None:
+    """Put the facts as of a date and what coders say of them into the engine.
+
+    Afterwards it holds the tables of `snapshot`, of `judgements` and `naming`.
+    """
+    snapshot.load(engine, given.facts())
+    resolved = given.resolve(snapshot.spellings(engine))
+    found = sorted({r.city_id for r in resolved.values() if r.city_id})
+    snapshot.take(
+        engine, as_of=as_of, resolved=resolved,
+        cities=given.cities(sorted({*found, *(given.panel or ())})), panel=given.panel,
+    )  # fmt: skip
+    judgements.take(engine, given.book, reference=given.reference)
+    tables.labels(engine, given.book)
+
+
 def _tables(
-    engine: Engine, run: Outputs, spec: Spec, book: Codebook, earlier: Path | None
+    engine: Engine, run: Outputs, spec: Spec, given: Input, earlier: Path | None
 ) -> list[claims.Claim]:
+    book = given.book
     for name in (*snapshot.TABLES, *judgements.TABLES):
         run.put(name, "", engine.query(f"SELECT * FROM {name}"))
-    prints = tables.partitions(engine)
-    _counts(engine, run, book, prints)
+    rests = coverage.take(engine, book, seed=given.seed, remember=given.remember)
+    for name, table in rests.tables.items():
+        run.put(name, "", table)
+    prints = {**tables.partitions(engine), "draws": run.entry("draws")["parquet"], **rests.prints}
+    _counts(engine, run, rests, prints)
+    _agreement(engine, run, book, prints)
     designs = [row["design"] for row in engine.rows("SELECT design FROM sources WHERE records > 0")]
     setting = claims.Setting(
         as_of=f"{spec.as_of.day} {spec.as_of:%B %Y}",
-        obstacle=design.obstacle(designs), partly_coded=claims.partly_coded(engine),
+        obstacle=design.obstacle(designs),
+        partly_coded=claims.partly_coded(engine, drawn=rests.drawn),
     )  # fmt: skip
-    _ranks(engine, run, book, setting, prints)
-    written = Writer(engine, book, setting, read=run.rows).claims()
+    _ranks(engine, run, book, setting)
+    if (pooled := rests.pooled()) is not None:
+        run.put("city_pooled", "", pooled)
+    agreed = run.rows("agreement") if agreements.doubled(engine) else []
+    receipts = Receipts(engine, rests, agreement=agreed)
+    written = Writer(engine, book, setting, read=run.rows, receipts=receipts).claims()
     if earlier:
         changes = compare.take(engine, earlier)
         engine.table("changes", changes)
@@ -140,15 +178,37 @@ def _tables(
     return written
 
 
-def _ranks(
-    engine: Engine, run: Outputs, book: Codebook, setting: claims.Setting, prints: Mapping[str, str]
-) -> None:
-    given = [run.entry("by_city")["parquet"], prints.get("judgements:innovative", ""),
-             prints.get("records", ""), prints.get("places", ""), repr(setting)]  # fmt: skip
+def _agreement(engine: Engine, run: Outputs, book: Codebook, prints: Mapping[str, str]) -> None:
+    """How far coders agree, where there are two; of unchanged dimensions it is taken over."""
+    if not agreements.doubled(engine):
+        return
+    names = [d.id for d in book.dimensions] + [d.id for d in book.derived]
+    shared = [run.entry(name)["parquet"] for name in ("draws", "adjudications")]
+    marks = {name: key_of([*shared, prints.get(f"judgements:{name}", "")]) for name in names}
+    key = key_of([_code(), key_of(marks)])
+    if run.reuse("agreement", key):
+        return
+    old = (run.old["agreement"].get("marks") or {}) if run.intact("agreement") else {}
+    kept = [name for name, mark in marks.items() if old.get(name) == mark]
+    table = agreements.take(engine, book, [name for name in names if name not in kept])
+    if kept:
+        held = pq.read_table(run.path("agreement", "parquet"))
+        table = pa.concat_tables([table, held.filter(pc.field("dimension").isin(kept))])
+    place = pc.index_in(table["dimension"], value_set=pa.array(names))
+    # A stable sort: the order within a dimension stays.
+    table = table.take(pc.sort_indices(place))
+    run.put("agreement", key, table.combine_chunks(), marks=marks)
+
+
+def _ranks(engine: Engine, run: Outputs, book: Codebook, setting: claims.Setting) -> None:
+    made = {count.name for count in tables.count_tables(book)}
+    named = [name for name in ("by_city", "city_by_innovative") if name in made]
+    given = [*(run.entry(name)["parquet"] for name in named), repr(setting)]
     key = key_of([_code(), *given])
     if run.reuse("city_ranks", key):
         return
-    engine.parquet("by_city", run.path("by_city", "parquet"))
+    for name in named:
+        engine.parquet(name, run.path(name, "parquet"))
     table = ranks.take(engine, book, obstacle=setting.obstacle, partly_coded=setting.partly_coded)
     run.put("city_ranks", key, table)
 
@@ -178,9 +238,9 @@ def _claim_records(
     run.put("claim_records", key, table.combine_chunks(), marks=keys)
 
 
-def _counts(engine: Engine, run: Outputs, book: Codebook, prints: Mapping[str, str]) -> None:
+def _counts(engine: Engine, run: Outputs, rests: Coverage, prints: Mapping[str, str]) -> None:
     """The count tables; those whose parts of the facts are unchanged are taken from disk."""
-    keys = {}
+    book, keys = rests.book, {}
     for count in tables.count_tables(book):
         parts = {name: prints.get(name, "") for name in tables.inputs(count, book)}
         keys[count] = key_of([_code(), repr(count), key_of(parts)])
@@ -191,7 +251,8 @@ def _counts(engine: Engine, run: Outputs, book: Codebook, prints: Mapping[str, s
     records = engine.rows("SELECT count(*) AS n FROM records")[0]["n"]
     for batch in tables.batches(stale, book, records=records):
         for name, table in batch.split(engine.query(batch.statement)).items():
-            run.put(name, keys[next(c for c in batch.counts if c.name == name)], table)
+            count = next(c for c in batch.counts if c.name == name)
+            run.put(name, keys[count], rests.put(count, table))
 
 
 def _manifest(
@@ -208,7 +269,8 @@ def _manifest(
     sources = engine.rows("SELECT * FROM sources WHERE records > 0")
     named = {count.name: count for count in tables.count_tables(given.book)}
     listed = []
-    order = [*snapshot.TABLES, *judgements.TABLES, *named, "city_ranks", "changes", "claim_records"]
+    order = [*snapshot.TABLES, *judgements.TABLES, *coverage.TABLES, "agreement", *named,
+             "city_ranks", "city_pooled", "changes", "claim_records"]  # fmt: skip
     entries = run.entries()
     for name in sorted(entries, key=order.index):
         entry = entries[name]

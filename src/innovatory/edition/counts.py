@@ -75,7 +75,7 @@ def statement(
     records, places, judgements and naming (the classes of each dimension, so that a class nobody
     chose is printed as 0). Columns: p (population), way (of counting), d (dimension), g (class of
     `within`, '' without), c (class), count, low, high, base, share, share_low, share_high,
-    disputed.
+    disputed, labels (records in the base, as coders see it).
     """
     cities = CITY in (within, dimensions[0])
     same_way = " AND cs.way = o.way" if dimensions[0] == CITY else ""
@@ -98,7 +98,8 @@ per_class AS (
 base AS (
   SELECT p, way, d, g, {_sum("w * members / k")} AS base,
     {_sum("w * CAST(members > 0 AS INTEGER)")} AS can,
-    {_sum("w * CAST(members = k AS INTEGER)")} AS must
+    {_sum("w * CAST(members = k AS INTEGER)")} AS must,
+    count(*) FILTER (members > 0) AS labels
   FROM totals JOIN k USING (p, d, record_id) GROUP BY ALL),
 universe AS (
   SELECT dimension AS d, class FROM naming WHERE dimension IN ({_listed(dimensions)})),
@@ -115,7 +116,7 @@ SELECT u.p, u.way, u.d, u.g, u.class AS c, {_rounded("count")} AS count,
   {_rounded("count", "base")} AS share,
   {_rounded("low", "coalesce(low, 0) + can - coalesce(never_else, 0)")} AS share_low,
   {_rounded("high", "coalesce(high, 0) + must - coalesce(may_be_here, 0)")} AS share_high,
-  CAST(coalesce(disputed, 0) AS INTEGER) AS disputed
+  CAST(coalesce(disputed, 0) AS INTEGER) AS disputed, CAST(labels AS INTEGER) AS labels
 FROM (SELECT base.*, class FROM base JOIN universe USING (d)) u
 LEFT JOIN cell
   ON cell.p = u.p AND cell.way = u.way AND cell.d = u.d AND cell.g = u.g AND cell.c = u.class

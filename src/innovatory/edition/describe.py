@@ -32,6 +32,23 @@ TABLES = {
         "Changes since the earlier edition",
         "On the cities in common. " + "; ".join(f"{k}: {v}" for k, v in CHANGES.items()) + ".",
     ),
+    "city_pooled": (
+        "Shares of cities, pooled",
+        "The share of innovative projects of each city, its own estimate drawn towards what the "
+        "others and the machine say, the more so the less it rests on. Not used in any ranking.",
+    ),
+    "predictions": (
+        "Predictions",
+        "What the machine coder expects, a class at a time; of a coded record by a model that did "
+        "not see it.",
+    ),
+    "machine": ("The machine coder", "How good it is on each dimension, by cross-validation."),
+    "samples": (
+        "Samples",
+        "For each question and kind of record: how many there are, could have been drawn, and "
+        "were coded.",
+    ),
+    "agreement": ("Agreement", "How far coders agree, with bootstrap intervals."),
     "claim_records": ("Records behind each claim", "Which records a printed claim rests on."),
 }
 
@@ -77,7 +94,27 @@ _COLUMNS = {
     "carried": "whether the collection design carries a ranking",
     "reason": "why not; in unresolved: why no city was found",
     "population_year": "year of the population figure, where the source tells",
-    "probability": "inclusion probability",
+    "probability": "in draws: inclusion probability in that draw; in predictions: of the class",
+    "drawn": "in draws: whether it was drawn; in samples: records drawn and coded",
+    "second": "whether it was sent to a second, blind coder",
+    "target": "dimensions to be coded; empty: all",
+    "reference": "whether counts and shares rest on this coder's answers",
+    "suggestion": "whose suggestion the coder saw; empty: none",
+    "coded_at": "when the answer was given, in UTC; empty: not known",
+    "labels": "coded records in the base",
+    "basis": "counted: every record was coded; coded: only those coded are counted; estimated: "
+    "from a sample by design; model: model-based, not audited",
+    "fold": "models of this fold did not see the record's coding; -1: not coded",
+    "frame": "records that were coded or could have been drawn",
+    "asked": "the questions, joined by +",
+    "doubled": "of the coded, those with two reference coders or more",
+    "pooled": "the city's share drawn towards the others",
+    "own_weight": "weight of the city's own estimate in it",
+    "by": "what the records are grouped by; empty: not at all",
+    "units": "records coded by two or more",
+    "accuracy": "share of right answers, by cross-validation",
+    "majority_accuracy": "share of right answers of always giving the commonest",
+    "macro_f1": "F1 averaged over the classes",
 }
 
 

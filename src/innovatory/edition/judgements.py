@@ -7,6 +7,8 @@ matters. `verdicts` sums them up: the share of a record's coders who say so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from innovatory import codebook
 from innovatory.codebook import Codebook, Derived, Dimension, Rule
 from innovatory.engine import Engine, quoted
@@ -17,20 +19,24 @@ TABLES = ("codings", "evidence", "adjudications", "judgements", "verdicts", "cod
 
 # Answers by which a coder says that the question cannot be answered.
 OPEN_ANSWERS = ("unclear", "unknown")
+# Kinds of coders whose answers count only where the observatory names them as reference.
+MACHINES = ("machine", "llm", "rule")
 
 
-def take(engine: Engine, book: Codebook) -> None:
-    """Create the tables named in TABLES; needs the tables of `snapshot.take` in the engine."""
+def take(engine: Engine, book: Codebook, *, reference: Sequence[str] | None = None) -> None:
+    """Create the tables named in TABLES; needs the tables of `snapshot.take` in the engine.
+
+    Judgements are those of the coders in `reference`; None stands for all but machines, language
+    models and rules, whose answers are kept and shown and enter no count by themselves.
+    """
     _valid(engine, book)
+    _reference(engine, reference)
     _answers(engine)
-    derived = [_rule(d) if isinstance(d.how, Rule) else _roll_up(d) for d in book.derived]
-    every = " UNION ALL ".join(["SELECT record_id, coder_id, dimension, class FROM answers",
-                                *derived])  # fmt: skip
-    engine.run(f"""
-        CREATE TABLE judgements AS
-        SELECT record_id, coder_id, CAST(dimension AS dimension_key) AS dimension,
-          CAST(class AS class_key) AS class
-        FROM ({every}) ORDER BY ALL""")
+    _derive(engine, book, "answers", "judgements")
+    if engine.rows("SELECT 1 AS one FROM adjudications LIMIT 1"):
+        _derive(engine, book, "unsettled", "told")
+    else:
+        engine.run("CREATE VIEW told AS SELECT * FROM judgements")
     engine.run("""
         CREATE TABLE verdicts AS
         WITH coders AS (
@@ -42,6 +48,33 @@ def take(engine: Engine, book: Codebook) -> None:
         GROUP BY record_id, dimension, class, coders ORDER BY record_id, dimension, class""")
     _classes(engine, book)
     _summary(engine, book)
+
+
+def _derive(engine: Engine, book: Codebook, answers: str, name: str) -> None:
+    """Create a table of answers with the derived dimensions that follow from them."""
+    derived = [
+        _rule(d, answers) if isinstance(d.how, Rule) else _roll_up(d, answers)
+        for d in book.derived
+    ]  # fmt: skip
+    every = " UNION ALL ".join(
+        [f"SELECT record_id, coder_id, dimension, class FROM {answers}", *derived]
+    )
+    engine.run(f"""
+        CREATE TABLE {name} AS
+        SELECT record_id, coder_id, CAST(dimension AS dimension_key) AS dimension,
+          CAST(class AS class_key) AS class
+        FROM ({every}) ORDER BY ALL""")
+
+
+def _reference(engine: Engine, named: Sequence[str] | None) -> None:
+    kinds = ", ".join(quoted(kind) for kind in MACHINES)
+    test = f"coalesce(kind, 'unknown') NOT IN ({kinds})"
+    if named is not None:
+        test = f"coder_id IN ({', '.join(quoted(name) for name in named)})"
+    engine.run(f"""
+        CREATE TABLE reference AS SELECT DISTINCT c.coder_id FROM codings c
+        LEFT JOIN (SELECT coder_id, kind FROM fact_coders) k ON k.coder_id = c.coder_id
+        WHERE {test.replace("coder_id", "c.coder_id")}""")
 
 
 def _valid(engine: Engine, book: Codebook) -> None:
@@ -68,9 +101,10 @@ def _valid(engine: Engine, book: Codebook) -> None:
         CREATE TABLE codings AS
         SELECT try_cast(record_id AS record_key) AS record_id,
           CAST(dimension AS dimension_key) AS dimension, CAST(coder_id AS coder_key) AS coder_id,
-          value, confidence, comment, draw, codebook
+          value, confidence, comment, draw, codebook, coded_at, suggestion
         FROM fact_codings JOIN valid USING (codebook, dimension)
         WHERE try_cast(record_id AS record_key) IS NOT NULL
+          AND draw NOT IN (SELECT draw_id FROM fact_draws WHERE design = 'repeat')
         QUALIFY row_number() OVER (PARTITION BY record_id, dimension, coder_id
           ORDER BY codebook = {quoted(book.version)} DESC, codebook, draw DESC) = 1
         ORDER BY record_id, dimension, coder_id""")
@@ -105,18 +139,26 @@ def _keys(engine: Engine, book: Codebook) -> None:
 
 
 def _answers(engine: Engine) -> None:
-    """Each coder's answers; where a dimension was adjudicated the settled one stands for all."""
+    """Each coder's answers; where a dimension was adjudicated the settled one stands for all.
+
+    `unsettled` has them as they were given.
+    """
+    engine.run("""
+        CREATE VIEW unsettled AS
+        SELECT DISTINCT record_id, coder_id, dimension,
+          CAST(unnest(string_split(value, '|')) AS class_key) AS class
+        FROM codings JOIN reference USING (coder_id)""")
     engine.run("""
         CREATE TABLE answers AS
         WITH sheets AS (
-          SELECT DISTINCT record_id, coder_id FROM codings),
+          SELECT DISTINCT record_id, coder_id FROM codings JOIN reference USING (coder_id)),
         settled AS (
           SELECT a.record_id,
                  coalesce(s.coder_id, CAST(a.adjudicator AS coder_key)) AS coder_id, a.dimension,
                  a.value
           FROM adjudications a LEFT JOIN sheets s USING (record_id)),
         every AS (
-          SELECT record_id, coder_id, dimension, value FROM codings
+          SELECT record_id, coder_id, dimension, value FROM codings JOIN reference USING (coder_id)
           WHERE (record_id, dimension) NOT IN (SELECT record_id, dimension FROM adjudications)
           UNION ALL SELECT record_id, coder_id, dimension, value FROM settled)
         SELECT DISTINCT record_id, coder_id, dimension,
@@ -124,7 +166,7 @@ def _answers(engine: Engine) -> None:
         FROM every""")
 
 
-def _rule(derived: Derived) -> str:
+def _rule(derived: Derived, answers: str) -> str:
     """Yes when enough tests are met; no when enough can no longer be met; else cannot tell."""
     rule = derived.how
     assert isinstance(rule, Rule)
@@ -136,15 +178,15 @@ def _rule(derived: Derived) -> str:
                WHEN {len(rule.of)} - count(*) FILTER (class <> {quoted(rule.answer)}
                  AND class NOT IN ({open_answers})) < {rule.needed} THEN 'no'
                ELSE {quoted(codebook.CANNOT_TELL)} END
-        FROM answers WHERE dimension IN ({tests}) GROUP BY record_id, coder_id"""
+        FROM {answers} WHERE dimension IN ({tests}) GROUP BY record_id, coder_id"""
 
 
-def _roll_up(derived: Derived) -> str:
+def _roll_up(derived: Derived, answers: str) -> str:
     assert not isinstance(derived.how, Rule)
     whens = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in derived.how.into)
     return f"""
         SELECT DISTINCT record_id, coder_id, {quoted(derived.id)}, CASE class {whens} END
-        FROM answers WHERE dimension = {quoted(derived.how.of)}"""
+        FROM {answers} WHERE dimension = {quoted(derived.how.of)}"""
 
 
 def _classes(engine: Engine, book: Codebook) -> None:
@@ -171,7 +213,8 @@ def _summary(engine: Engine, book: Codebook) -> None:
     engine.run("ALTER TABLE records ADD COLUMN disputed INTEGER DEFAULT 0")
     engine.run("""
         UPDATE records SET coders = n FROM (
-          SELECT record_id, count(DISTINCT coder_id) AS n FROM codings GROUP BY record_id) c
+          SELECT record_id, count(DISTINCT coder_id) AS n FROM codings
+          JOIN reference USING (coder_id) GROUP BY record_id) c
         WHERE c.record_id = records.record_id""")
     engine.run(f"""
         UPDATE records SET disputed = n FROM (
@@ -179,9 +222,11 @@ def _summary(engine: Engine, book: Codebook) -> None:
           WHERE disputed AND dimension IN ({asked}) GROUP BY record_id) v
         WHERE v.record_id = records.record_id""")
     engine.run("""
-        CREATE TABLE coders AS SELECT coder_id, kind, label, version FROM fact_coders
+        CREATE TABLE coders AS SELECT coder_id, kind, label, version,
+          coder_id IN (SELECT coder_id FROM reference) AS reference FROM fact_coders
         WHERE coder_id IN (SELECT coder_id FROM codings) ORDER BY coder_id""")
     engine.run("""
-        CREATE TABLE draws AS SELECT draw_id, design, seed, record_id, probability
+        CREATE TABLE draws AS
+        SELECT draw_id, design, seed, target, record_id, probability, drawn, second
         FROM fact_draws WHERE record_id IN (SELECT record_id FROM member)
         ORDER BY draw_id, record_id""")

@@ -1,7 +1,8 @@
 """Cities in order of their counts, with ties as ties and the places that disputes leave open.
 
 A city's best place is 1 + the number of cities that surely have more; its worst place is
-1 + the number of cities that may have more. Where the collection design cannot carry a ranking
+1 + the number of cities that may have more. A figure that is a model's alone, not audited, could
+be anything. Where the collection design cannot carry a ranking
 the rows are still there, marked as not carried, with the reason.
 """
 
@@ -10,8 +11,6 @@ from __future__ import annotations
 import pyarrow as pa
 
 from innovatory.codebook import Codebook
-from innovatory.edition import counts
-from innovatory.edition.counts import CITY
 from innovatory.edition.tables import PROJECTS, populations
 from innovatory.engine import Engine, quoted
 
@@ -32,16 +31,16 @@ def statement(book: Codebook, *, obstacle: str, partly_coded: str) -> str:
             reason = obstacle or (partly_coded if population.answers else "")
             parts.append(f"""
 SELECT {quoted(population.name)} AS measure, {quoted(way)} AS counting, class AS city_id,
-  label, count, low, high, base, share, {quoted(reason)} AS reason
+  label, count, coalesce(low, 0) AS low, coalesce(high, base) AS high, base, share,
+  {quoted(reason)} AS reason
 FROM (SELECT city_id AS class, * FROM by_city
       WHERE population = {quoted(population.name)} AND counting = {quoted(way)})""")
     if book.dimension("innovative"):
-        share = counts.statement(("innovative",), (PROJECTS,), within=CITY)
         parts.append(f"""
-SELECT 'innovative_share', way, g, n.label, share, share_low, share_high, base, share,
-  {quoted(obstacle or partly_coded)}
-FROM ({share}) s JOIN naming n ON n.dimension = 'city' AND n.class = s.g
-WHERE c = 'yes' AND base > 0""")
+SELECT 'innovative_share', counting, city_id, city_label, share, coalesce(share_low, 0),
+  coalesce(share_high, 1), base, share, {quoted(obstacle or partly_coded)}
+FROM city_by_innovative
+WHERE population = {quoted(PROJECTS.name)} AND innovative = 'yes' AND base > 0""")
     order = ", ".join(quoted(measure) for measure in MEASURES)
     return f"""
 WITH m AS ({" UNION ALL ".join(parts)}),
@@ -61,5 +60,5 @@ ORDER BY list_position([{order}], measure), counting DESC, rank, label, city_id"
 
 
 def take(engine: Engine, book: Codebook, *, obstacle: str, partly_coded: str) -> pa.Table:
-    """The table `city_ranks`; needs `by_city` and `naming` in the engine."""
+    """The table `city_ranks`; needs `by_city` and `city_by_innovative` in the engine."""
     return engine.query(statement(book, obstacle=obstacle, partly_coded=partly_coded))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from innovatory.claims import Claim, Setting, count_text, number, percent, share_text
 from innovatory.codebook import Codebook
 from innovatory.edition.counts import Count, Population, records_statement
+from innovatory.edition.receipts import Receipts
 from innovatory.edition.tables import INNOVATIVE, LED, PROJECTS
 from innovatory.engine import Engine, quoted
 
@@ -35,9 +36,11 @@ class Writer:
         setting: Setting,
         *,
         read: Callable[[str], list[dict[str, Any]]],
+        receipts: Receipts,
     ) -> None:
         self.engine = engine
         self.read = read
+        self.receipts = receipts
         self.book = book
         self.setting = setting
         self._tables: dict[str, list[dict[str, Any]]] = {}
@@ -63,7 +66,7 @@ class Writer:
         tests = {"population": population.name, **within, column: class_}
         where = " AND ".join(f"{name} = {quoted(text)}" for name, text in tests.items())
         query = (
-            "SELECT count, low, high, base, share, share_low, share_high, disputed "
+            "SELECT count, low, high, base, share, share_low, share_high, disputed, labels, basis "
             f"FROM {table} WHERE {where}"
         )
         # The table is read once for all its claims; `verify` runs each query by itself.
@@ -118,6 +121,8 @@ class Writer:
                 base=row["base"], percent=float(percent(row["share"])), headline=headline,
                 scope=self.setting.scope, disputed=row["disputed"], table=table, query=query,
                 records_query=records_statement(count, population, group, class_),
+                basis=row["basis"], labels=row["labels"],
+                receipt=self.receipts.of(count, population, row),
             )
         ]  # fmt: skip
 
@@ -182,10 +187,11 @@ class Writer:
             if row is None or not whole or not whole["base"]:
                 return found
             rows.append(row)
+            count = Count("", "", "driver_group")
             share = row["count"] / whole["base"]
             text = (
-                f"{count_text(row)} of the {number(row['base'])} innovative projects are {words} "
-                f"({percent(share)}% of all {number(whole['base'])} projects{self.here})."
+                f"{_first_upper(count_text(row))} of the {_base(row)} innovative projects are "
+                f"{words} ({percent(share)}% of all {_base(whole)} projects{self.here})."
             )
             found.append(
                 Claim(
@@ -194,24 +200,29 @@ class Writer:
                     percent=float(percent(share)),
                     headline=True, scope=self.setting.scope, disputed=row["disputed"],
                     table="by_driver_group", query=query,
-                    records_query=records_statement(
-                        Count("", "", "driver_group"), INNOVATIVE, "", class_
-                    ),
+                    records_query=records_statement(count, INNOVATIVE, "", class_),
+                    basis=row["basis"], labels=row["labels"],
+                    receipt=self.receipts.of(count, INNOVATIVE, row),
                 )
             )  # fmt: skip
+        if any(row["low"] is None for row in (*rows, whole)):
+            return found
         total = {key: sum(row[key] for row in rows) for key in ("count", "low", "high")}
         base = rows[0]["base"]
         # Bounds of the two groups are not attained together; the whole bounds their sum.
         total["high"] = min(total["high"], whole["high"])
         rest = base - total["count"]
-        verdict = "make up all" if rest < 0.05 else f"make up {number(round(total['count'], 1))} of"
+        digits = None if rows[0]["basis"] == "estimated" else 1
+        verdict = "make up all" if rest < 0.05 else (
+            f"make up {number(round(total['count'], digits))} of")  # fmt: skip
         found.append(
             Claim(
                 "partition", "The two groups together",
-                f"The two groups {verdict} {number(base)} innovative projects"
-                + (f"; {number(round(rest, 1))} are driven by neither." if rest >= 0.05 else "."),
+                f"The two groups {verdict} {_base(rows[0])} innovative projects"
+                + (f"; {number(round(rest, digits))} are driven by neither" * (rest >= 0.05)) + ".",
                 "partition", value=total["count"], low=total["low"], high=total["high"],
                 base=base, scope=self.setting.scope, table="by_driver_group",
+                basis=rows[0]["basis"],
                 query="SELECT sum(count) AS count FROM by_driver_group WHERE population = "
                 "'innovative' AND class IN ('city_or_private', 'living_lab')",
             )
@@ -339,3 +350,12 @@ def _headline(claim: Claim) -> Claim:
 
 def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
+
+
+def _first_upper(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _base(row: Mapping[str, Any]) -> str:
+    """The base of a row in words; an estimated one is whole, because it is no count."""
+    return number(row["base"] if row["basis"] == "counted" else round(row["base"]))

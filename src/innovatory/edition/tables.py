@@ -39,6 +39,7 @@ _CROSSED = (
     ("sector_by_goal", "sector", "goal"),
     ("sector_published_by_goal", "sector_published", "goal"),
     ("city_by_sector", "sector", CITY),
+    ("city_by_innovative", "innovative", CITY),
 )
 _ORDER = {
     "dated_stage": (*STAGES, "unknown"),
@@ -92,8 +93,10 @@ def labels(engine: Engine, book: Codebook) -> None:
 
 def inputs(count: Count, book: Codebook) -> tuple[str, ...]:
     """Names of the partitions (see `partitions`) that the rows of a count table depend on."""
-    coded = {d for p in _counted(count, book) for d in counts.asked_of_coders(count, p)}
+    coded = {d for p in counted(count, book) for d in counts.asked_of_coders(count, p)}
     named = {"records", "naming", *(f"judgements:{d}" for d in coded)}
+    if coded:
+        named |= {"draws", *(f"predictions:{d}" for d in coded)}
     return tuple(sorted(named | ({"places"} if CITY in count.dimensions else set())))
 
 
@@ -118,7 +121,8 @@ def partitions(engine: Engine) -> dict[str, str]:
     return {row["part"]: row["mark"] for row in rows}
 
 
-def _counted(count: Count, book: Codebook) -> tuple[Population, ...]:
+def counted(count: Count, book: Codebook) -> tuple[Population, ...]:
+    """The populations that a count table counts."""
     if count.dimension == "kind":
         return (EVERY,)
     asked = set(count.dimensions)
@@ -139,7 +143,7 @@ class Batch:
         for count in self.counts:
             mine = rows.filter(
                 (pc.field("d") == count.dimension)
-                & pc.field("population").isin([p.name for p in _counted(count, self.book)])
+                & pc.field("population").isin([p.name for p in counted(count, self.book)])
             )
             found[count.name] = pa.table(
                 {new: mine[old] for new, old in _columns(count).items()}
@@ -156,7 +160,8 @@ def _columns(count: Count) -> dict[str, str]:
         names |= {count.dimension: "c", f"{count.dimension}_label": "c_label"}
     else:
         names |= {"city_id" if count.dimension == CITY else "class": "c", "label": "c_label"}
-    rest = ("count", "low", "high", "disputed", "base", "share", "share_low", "share_high")
+    rest = ("count", "low", "high", "disputed", "base", "share", "share_low", "share_high",
+            "labels", "basis")  # fmt: skip
     return names | {name: name for name in rest}
 
 
@@ -184,7 +189,7 @@ def batches(wanted: Sequence[Count], book: Codebook, *, records: int) -> list[Ba
 
 def _statement(alike: Sequence[Count], within: str, book: Codebook) -> str:
     """All populations and ways of counting, labelled and in order."""
-    counted = tuple(dict.fromkeys(p for count in alike for p in _counted(count, book)))
+    every = tuple(dict.fromkeys(p for count in alike for p in counted(count, book)))
     label, join, order = "'' AS g_label", "", ""
     if within:
         label, order = "g.label AS g_label", "g.ord, r.g, "
@@ -192,7 +197,8 @@ def _statement(alike: Sequence[Count], within: str, book: Codebook) -> str:
     names = ", ".join(quoted(p.name) for p in (EVERY, *_POPULATIONS))
     return f"""
 SELECT r.d, r.p AS population, r.way AS counting, r.g, {label}, r.c, n.label AS c_label,
-  r.count, r.low, r.high, r.disputed, r.base, r.share, r.share_low, r.share_high
-FROM ({counts.statement([count.dimension for count in alike], counted, within=within)}) r
+  r.count, r.low, r.high, r.disputed, r.base, r.share, r.share_low, r.share_high, r.labels,
+  'counted' AS basis
+FROM ({counts.statement([count.dimension for count in alike], every, within=within)}) r
 JOIN naming n ON n.dimension = r.d AND n.class = r.c {join}
 ORDER BY r.d, list_position([{names}], r.p), r.way DESC, {order}n.ord, r.c"""

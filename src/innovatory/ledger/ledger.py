@@ -174,15 +174,16 @@ class Ledger:
         with self._store.reading() as connection:
             return _head(connection)
 
-    def state(self) -> str:
-        """The hash of all facts in the order of their import, whatever the clock or database.
+    def state(self, *, batch: int | None = None) -> str:
+        """The hash of all facts up to a batch, in order, whatever the clock or database.
 
         It chains the batches: SHA-256 of the state before and the content of the batch, in
         hexadecimal, from the empty text on.
         """
         state = ""
-        for batch in self.imports():
-            state = hashlib.sha256((state + batch.content).encode()).hexdigest()
+        for one in self.imports():
+            if batch is None or one.batch <= batch:
+                state = hashlib.sha256((state + one.content).encode()).hexdigest()
         return state
 
     def facts(self, *, batch: int | None = None) -> dict[str, pa.Table]:

@@ -35,7 +35,8 @@ class Chart:
 class Mark:
     """A counted class: the number with the ends of its interval, the base, what it opens.
 
-    `place` is its place in words where the marks are ranked.
+    `place` is its place in words where the marks are ranked. `audited` is false where the number
+    is a machine's alone.
     """
 
     label: str
@@ -48,11 +49,17 @@ class Mark:
     share_high: float | None = None
     href: str = ""
     place: str = ""
+    audited: bool = True
 
     @property
     def hollow(self) -> bool:
-        """Whether the base is too small for the share to say much."""
-        return self.base is not None and self.base < TINY_BASE
+        """Whether the number says little: its base is too small, or nobody checked it."""
+        return not self.audited or (self.base is not None and self.base < TINY_BASE)
+
+    @property
+    def reach(self) -> str:
+        """Its interval in words."""
+        return span(self.low, self.high) if self.audited else "not audited"
 
 
 def ticks(top: float, *, most: int = 5) -> list[float]:
@@ -146,10 +153,9 @@ def _mark_row(
     drawn = track(mark.count, mark.low, mark.high, top=scale[-1], hollow=mark.hollow)
     cells.append(Cell("", glyph=drawn, kind=f"scale k{len(scale) - 1}"))
     printed = number(mark.count) + unit
-    reach = span(mark.low, mark.high)
-    cells.append(Cell(printed, mark.href, note=reach, value=f"{mark.count:.6f}"))
+    cells.append(Cell(printed, mark.href, note=mark.reach, value=f"{mark.count:.6f}"))
     if sum(column.numeric for column in columns) > 1:
-        part = span(mark.share_low, mark.share_high, percent=True)
+        part = span(mark.share_low, mark.share_high, percent=True) if mark.audited else ""
         printed = share(mark.share, base=mark.base)
         cells.append(Cell(printed, note=part, value=f"{mark.share or 0:.6f}"))
     if labels[-1] == "Base":

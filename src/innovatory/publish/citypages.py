@@ -159,7 +159,7 @@ def _cities(shared: Shared) -> CitiesPage:
                 cells.append(Cell("0", value="0"))
             else:
                 numbers = {"count": m.count, "low": m.low, "high": m.high}
-                cells.append(counted(numbers, top=top, href=m.href))
+                cells.append(counted(numbers, top=top, href=m.href, hollow=not m.audited))
         rows.append(tuple(cells))
     measures = dict.fromkeys(r["measure"] for r in shared.edition.rows("city_ranks"))
     rankings = tuple(chart for measure in measures if (chart := ranking(shared, measure)))
@@ -175,7 +175,7 @@ def _city(shared: Shared, city: Row, here: Sequence[Brief]) -> CityPage:
         found = marks(
             shared, "by_city", population=population, counting="full", root="../", city=city_id
         )
-        figures += [(number(m.count), span(m.low, m.high), words, m.href) for _, m in found]
+        figures += [(number(m.count), m.reach, words, m.href) for _, m in found]
         figures += [] if found else [("0", "", words, "")]
     charts = [_ladder(here, city_id), *_goals(shared, city, here), *_sectors(shared, city)]
     return CityPage(

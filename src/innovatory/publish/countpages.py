@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from innovatory.publish.charts import (
     Mark,
@@ -87,12 +88,25 @@ def _marks(rows: Sequence[Row], text: TableText, *, label: str, root: str) -> li
     for row in rows:
         filters = POPULATIONS[row["population"]][1] if row["population"] in POPULATIONS else None
         href = ""
-        if filters is not None and row["high"]:
+        if filters is not None and (row["high"] or row["low"] is None):
             chosen = filters | {name: row[column] for column, name in names}
             href = f"{root}records.html{query(**chosen)}"
-        numbers = {name: row[name] for name in NUMBERS}
-        found.append(Mark(row[label], **numbers, href=href))
+        found.append(replace(_mark(row[label], row), href=href))
     return found
+
+
+def _mark(label: str, row: Row) -> Mark:
+    """A row with its numbers as they are drawn: estimates whole, because they are no counts.
+
+    What nobody checked could be anything from nothing to all of its base.
+    """
+    numbers: dict[str, Any] = {name: row[name] for name in NUMBERS}
+    if row.get("basis") in ("estimated", "model"):
+        whole = ("count", "low", "high", "base")
+        numbers |= {name: round(row[name]) for name in whole if row[name] is not None}
+    if row["low"] is None:
+        numbers |= {"low": 0, "high": numbers["base"], "share_low": 0, "share_high": 1}
+    return Mark(label, **numbers, audited=row["low"] is not None)
 
 
 def marks(
@@ -274,7 +288,20 @@ def _single(shared: Shared, text: TableText, population: str, counting: str) -> 
     chart = interval_chart(bars, title=title, finding=leading(bars, of=heading.lower()))
     anchors = tuple(f"class-{anchor(class_)}" for class_, _ in found)
     table = replace(chart.table, anchors=anchors)
-    return Part(heading, COUNTINGS.get(counting, counting), table, chart.finding)
+    return Part(heading, _way(shared, text, population, counting), table, chart.finding)
+
+
+def _way(shared: Shared, text: TableText, population: str, counting: str) -> str:
+    """How the records of a part were counted, and what that rests on where not on all of them."""
+    rows = _rows(shared, text.name, "", population, counting)
+    rests = {row.get("basis", "counted") for row in rows}
+    way = COUNTINGS.get(counting, counting)
+    if rests & {"estimated", "model"}:
+        coded = number(max(row["labels"] for row in rows)) if "city_id" not in rows[0] else "those"
+        way += f"; estimated from {coded} records drawn and coded"
+    if "coded" in rests:
+        way += "; only the records that were coded, which nobody drew by design"
+    return way
 
 
 def _crossed(shared: Shared, text: TableText, population: str, counting: str) -> Part:
@@ -291,7 +318,7 @@ def _crossed(shared: Shared, text: TableText, population: str, counting: str) ->
         shared, text.name, rows=down, columns=across, population=population, counting=counting,
         root="../",
     )  # fmt: skip
-    way = COUNTINGS.get(counting, counting)
+    way = _way(shared, text, population, counting)
     if max(len(rows), len(columns)) > MATRIX:
         return Part(heading, way, matrix_table(found, rows, columns, caption=title), "")
     chart = matrix_chart(

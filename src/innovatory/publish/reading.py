@@ -102,6 +102,9 @@ class Claim(msgspec.Struct, frozen=True):
     table: str = ""
     query: str = ""
     records_query: str = ""
+    basis: str = "counted"
+    labels: int | None = None
+    receipt: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from innovatory import design
 from innovatory.codebook import Derived, RollUp, Rule
 from innovatory.publish.pages import Draft, Page, Shared, in_words
 from innovatory.publish.reading import Row, TableText
+from innovatory.publish.table import Cell, Column, Table
 from innovatory.publish.wording import humanise, number, web_address
 
 DESIGNS = {
@@ -63,6 +64,9 @@ class MethodPage(Page):
     counting: str
     counts: tuple[tuple[str, str], ...]
     coders: tuple[Row, ...]
+    samples: Table | None
+    machine: Table | None
+    agreement: Table | None
     unresolved: tuple[Row, ...]
     version: tuple[tuple[str, str], ...]
 
@@ -116,7 +120,9 @@ def drafts(shared: Shared) -> Iterator[Draft]:
 def method(shared: Shared) -> Draft:
     """The page on method: the only one that names the state of the ledger."""
     manifest = shared.edition.manifest
-    tables = ("sources", "coders", "unresolved", "records")
+    told = ("samples", "machine", "agreement")
+    tables = ("sources", "coders", "unresolved", "records",
+              *(name for name in told if shared.edition.described(name)))  # fmt: skip
     key = shared.key(
         manifest.counting, manifest.counts, manifest.ledger, manifest.innovatory, tables=tables
     )
@@ -143,9 +149,71 @@ def _method(shared: Shared) -> MethodPage:
         manifest.counting,
         tuple((humanise(name), number(n)) for name, n in manifest.counts.items()),
         tuple(shared.edition.rows("coders")),
+        _samples(shared),
+        _machine(shared),
+        _agreement(shared),
         tuple(known),
         tuple((name, text) for name, text in version if text),
     )
+
+
+def _samples(shared: Shared) -> Table | None:
+    """One row a question for projects: how many records were coded, and how they were chosen."""
+    columns = (Column("Question"), Column("Kind"), Column("Records", True), Column("Coded", True),
+               Column("Drawn", True), Column("Coded twice", True), Column("Draws"))  # fmt: skip
+    rows = [
+        (Cell(shared.title(row["asked"])), Cell(humanise(row["kind"]) or "Any"),
+         *(Cell(number(row[name]), value=str(row[name]))
+           for name in ("records", "coded", "drawn", "doubled")),
+         Cell(row["draws"].replace("|", ", ") or "none"))
+        for row in _told(shared, "samples")
+        if "+" not in row["asked"]
+    ]  # fmt: skip
+    return Table("Records coded, by question", columns, tuple(rows)) if rows else None
+
+
+def _machine(shared: Shared) -> Table | None:
+    columns = (Column("Question"), Column("Coded", True), Column("Right", True),
+               Column("Always the commonest", True), Column("Macro-F1", True))  # fmt: skip
+    rows = []
+    for row in _told(shared, "machine"):
+        told = [_digits(row[name]) for name in ("accuracy", "majority_accuracy", "macro_f1")]
+        labels = Cell(number(row["labels"]), value=str(row["labels"]))
+        figures = (Cell(text, value=text or "-1") for text in told)
+        rows.append((Cell(shared.title(row["dimension"])), labels, *figures))
+    return Table("The machine coder, cross-validated", columns, tuple(rows)) if rows else None
+
+
+def _agreement(shared: Shared) -> Table | None:
+    """One row a question, of all records together."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in _told(shared, "agreement"):
+        if row["class"] == "" and row["by"] == "":
+            found.setdefault(row["dimension"], {})[row["measure"]] = row
+    measures = {"alpha": "Alpha", "ac1": "AC1", "percent": "Agree"}
+    columns = (Column("Question"), Column("Records", True),
+               *(Column(words, True) for words in measures.values()))  # fmt: skip
+    rows = []
+    for dimension, measured in found.items():
+        units = measured["percent"]["units"]
+        cells = [Cell(shared.title(dimension)), Cell(number(units), value=str(units))]
+        for name in measures:
+            row = measured.get(name, {})
+            ends = [_digits(row.get(end)) for end in ("low", "high")]
+            text = _digits(row.get("value"))
+            note = f"{ends[0]}–{ends[1]}" if all(ends) else ""
+            cells.append(Cell(text, note=note, value=text or "-1"))
+        rows.append(tuple(cells))
+    title = "Agreement of coders, with 95% bootstrap intervals"
+    return Table(title, columns, tuple(rows)) if rows else None
+
+
+def _told(shared: Shared, table: str) -> list[Row]:
+    return shared.edition.rows(table) if shared.edition.described(table) else []
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _codebook(shared: Shared) -> CodebookPage:

@@ -1,0 +1,227 @@
+"""Records as numbers: words, what words go together (LSA), facts.
+
+The encoding is fitted once on a corpus, coded or not, and never on labels. It is frozen and can be
+pickled: the same encoding serves the corpus it was fitted on and a million further texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from innovatory.coder.corpora import FIELDS, Corpus
+from innovatory.coder.encoder import Encoder, encoded
+from innovatory.coder.words import terms
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Answers = Mapping[str, tuple[Rows, Array]]
+
+COMPONENTS = 64
+# Title and keywords say in few words what the description says in many.
+_REPEATED = {"title": 3, "local_name": 3, "keywords": 3}
+_MOST_TERMS = 100_000
+_BOUND = 3.0
+# From this many records on, a term or fact must occur twice, or five times, to be told of.
+_MANY = 50
+
+
+def document(fields: Sequence[str]) -> list[str]:
+    """The terms of a record's texts (in the order of FIELDS), those of its title repeated."""
+    found: list[str] = []
+    for name, text in zip(FIELDS, fields, strict=True):
+        if text:
+            found += terms(text) * _REPEATED.get(name, 1)
+    return found
+
+
+def controlled() -> Any:
+    """A context in which numerical libraries keep to one thread: same bytes at every run."""
+    return _controller().limit(limits=1)
+
+
+@cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts as columns: standardised, at most three deviations from the mean, unknown as 0.
+
+    A name with `=` is a yes-or-no fact, which is 0 where it is not told; of a measure only the
+    records that have it make mean and deviation.
+    """
+
+    columns: Mapping[str, int]
+    means: Array
+    deviations: Array
+
+    @classmethod
+    def fit(cls, facts: Sequence[Mapping[str, float]]) -> Facts:
+        """The columns of facts that occur often enough and vary."""
+        told: dict[str, list[float]] = {}
+        for known in facts:
+            for name, value in known.items():
+                told.setdefault(name, []).append(value)
+        least = 5 if len(facts) >= _MANY else 1
+        names, means, deviations = [], [], []
+        for name in sorted(told):
+            values = np.array(told[name])
+            if "=" in name:
+                values = np.concatenate([values, np.zeros(len(facts) - len(values))])
+            if np.count_nonzero(values) >= least and values.std() > 1e-9:
+                names.append(name)
+                means.append(values.mean())
+                deviations.append(values.std())
+        columns = {name: n for n, name in enumerate(names)}
+        return cls(columns, np.array(means), np.array(deviations))
+
+    def transform(self, facts: Sequence[Mapping[str, float]]) -> Array:
+        """The matrix (records, columns) of facts."""
+        measures = np.array(["=" not in name for name in self.columns], dtype=bool)
+        matrix = np.where(measures, self.means, 0.0) * np.ones((len(facts), 1))
+        for row, known in enumerate(facts):
+            for name, value in known.items():
+                column = self.columns.get(name)
+                if column is not None:
+                    matrix[row, column] = value
+        scaled: Array = np.clip((matrix - self.means) / self.deviations, -_BOUND, _BOUND)
+        return scaled
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Everything that turns records into numbers, fitted and frozen.
+
+    `scales` are the mean squared lengths of a record's row in each view, by which views are
+    brought to one size.
+    """
+
+    vectorizer: Any
+    components: Array
+    facts: Facts
+    scales: tuple[float, ...] = ()
+
+    def words(self, fields: Iterable[Sequence[str]]) -> sparse.csr_matrix:
+        """TF-IDF (records, terms), rows of length 1, or 0 where no term is known."""
+        return self.vectorizer.transform(fields)
+
+    def topics(self, words: sparse.csr_matrix) -> Array:
+        """Latent semantic components (records, components), rows of length 1 or 0."""
+        projected = np.asarray(words @ self.components, dtype=np.float64)
+        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+        return projected / np.where(lengths > 1e-12, lengths, 1.0)
+
+    def projections(self, texts: Sequence[str]) -> tuple[Array, Array]:
+        """Matrices (terms, texts) and (components, texts) that give cosines with these texts."""
+        others = self.words([("",) * (len(FIELDS) - 1) + (text,) for text in texts])
+        return np.asarray(others.T.todense(), dtype=np.float64), self.topics(others).T
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A corpus encoded once; `key` is the hash of all that it was made from.
+
+    `views` are the matrices that models learn from, by name: words (sparse), topics, facts and,
+    where they were given, the encoder's sentences and other coders' answers.
+    """
+
+    record_ids: tuple[str, ...]
+    encoding: Encoding
+    views: Mapping[str, Any]
+    seed: int
+    key: str
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+
+def features(
+    corpus: Corpus, *, seed: int, encoder: Encoder | None = None, answers: Answers | None = None
+) -> Features:
+    """Encode a corpus: TF-IDF of terms, LSA over all records, facts.
+
+    `answers` are what other coders (an LLM, a rule set) said, by any name: rows of the corpus and
+    one-hot answers (rows, classes); a record they did not answer has zeros. Views that are not
+    there (no facts that vary, no answers) are left out. The same corpus and seed give the same
+    bytes, in whatever order the records came.
+    """
+    with controlled():
+        vectorizer, words = _fit_words(corpus.fields)
+        components = _fit_topics(words, seed)
+        encoding = Encoding(vectorizer, components, Facts.fit(corpus.facts))
+        views: dict[str, Any] = {
+            "words": words,
+            "topics": encoding.topics(words),
+            "facts": encoding.facts.transform(corpus.facts),
+        }
+    if encoder is not None:
+        views["sentences"] = encoded(encoder, corpus.texts)
+    if answers:
+        views["answers"] = _answers(answers, len(corpus.record_ids))
+    views = {name: matrix for name, matrix in views.items() if matrix.shape[1]}
+    key = _key(corpus, seed, encoder, answers)
+    scales = tuple(_scale(matrix) for matrix in views.values())
+    encoding = Encoding(vectorizer, components, encoding.facts, scales)
+    return Features(corpus.record_ids, encoding, views, seed, key)
+
+
+def _fit_words(fields: Sequence[Sequence[str]]) -> tuple[Any, sparse.csr_matrix]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    def vectorizer(least: int) -> Any:
+        return TfidfVectorizer(
+            analyzer=document, sublinear_tf=True, min_df=least, max_features=_MOST_TERMS
+        )
+
+    try:
+        fitted = vectorizer(2 if len(fields) >= _MANY else 1)
+        return fitted, fitted.fit_transform(fields)
+    except ValueError:
+        # No term at all, or none that occurs twice: one that no text holds keeps the shapes.
+        fitted = vectorizer(1).fit([("nothing", *[""] * (len(FIELDS) - 1))])
+        return fitted, fitted.transform(fields)
+
+
+def _fit_topics(words: sparse.csr_matrix, seed: int) -> Array:
+    from sklearn.decomposition import TruncatedSVD
+
+    number = min(COMPONENTS, min(words.shape) - 1)
+    if number < 1 or words.nnz == 0:
+        return np.zeros((words.shape[1], 0))
+    fitted = TruncatedSVD(number, random_state=seed, n_iter=2).fit(words)
+    return np.ascontiguousarray(fitted.components_.T)
+
+
+def _answers(answers: Answers, records: int) -> Array:
+    blocks = []
+    for name in sorted(answers):
+        rows, given = answers[name]
+        block = np.zeros((records, given.shape[1]))
+        block[rows] = given
+        blocks.append(block)
+    return np.hstack(blocks)
+
+
+def _scale(matrix: Any) -> float:
+    squared = matrix.multiply(matrix).sum() if hasattr(matrix, "multiply") else (matrix**2).sum()
+    return float(squared) / max(1, matrix.shape[0]) or 1.0
+
+
+def _key(corpus: Corpus, seed: int, encoder: Encoder | None, answers: Answers | None) -> str:
+    made_of = hashlib.sha256(repr((corpus.key, seed, encoder and encoder.id)).encode())
+    for name, (rows, given) in sorted((answers or {}).items()):
+        made_of.update(repr((name, rows.tolist(), given.tolist())).encode())
+    return made_of.hexdigest()

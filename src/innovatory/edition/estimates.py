@@ -1,0 +1,242 @@
+"""Counts and shares of all records where reference coders saw only some of them.
+
+A count table whose questions were answered for every record is counted, and stays as it is. Where
+some were answered, and records were drawn by design, each cell is estimated: what the machine
+expects of all records, put right by the records that were drawn and coded (see `estimate`).
+Records that were coded without having been drawn stand for themselves alone. Where nothing was
+drawn nothing is said of the records that were not coded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from innovatory.edition.counts import CITY, Count, Population, asked_of_coders
+from innovatory.edition.frame import Bools, Cells, Drawn, Floats, Frame, cells
+from innovatory.estimate.difference import Domain, Part, Sample, share, total
+from innovatory.estimate.pooling import pool
+from innovatory.sampling import inclusion
+
+COUNTED, CODED, ESTIMATED, MODEL = "counted", "coded", "estimated", "model"
+BASES = {
+    COUNTED: "every record of the population was coded",
+    CODED: "only the records that were coded, which were not drawn by design; nothing is said of "
+    "the others",
+    ESTIMATED: "estimated for all records from those drawn and coded, with a sampling interval",
+    MODEL: "model-based, not audited: fewer than five coded records in the cell's population",
+}
+_DIGITS = 6
+_NUMBERS = ("count", "low", "high", "base", "share", "share_low", "share_high")
+
+_TEXT: Any = pa.string()
+_WHOLE: Any = pa.int64()
+SAMPLES = pa.schema(
+    [pa.field("asked", _TEXT), pa.field("kind", _TEXT), pa.field("records", _WHOLE),
+     pa.field("frame", _WHOLE), pa.field("coded", _WHOLE), pa.field("drawn", _WHOLE),
+     pa.field("doubled", _WHOLE), pa.field("draws", _TEXT), pa.field("basis", _TEXT)]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a count of a population can rest on.
+
+    `covered` marks the records for which something can be said: those coded, and those that
+    could have been drawn. `probability` is the chance by which a record was drawn and coded.
+    """
+
+    name: str
+    asked: tuple[str, ...]
+    kind: str
+    covered: Bools
+    labelled: Bools
+    sampled: Bools
+    probability: Floats
+    draws: tuple[str, ...]
+
+
+def basis(frame: Frame, asked: Sequence[str], kind: str) -> Basis:
+    """How the records of a kind came to be coded on all the dimensions `asked`."""
+    rows = frame.rows(kind)
+    labelled = frame.labelled(asked) & rows
+    serving = [
+        draw for draw in frame.draws if draw.serves(asked) and (draw.drawn & labelled).any()
+    ]  # fmt: skip
+    sampled = np.zeros(len(rows), bool)
+    covered = labelled.copy()
+    for draw in serving:
+        sampled |= draw.drawn & labelled
+        covered |= ((draw.chance > 0) | draw.drawn) & rows
+    name = COUNTED if (labelled == rows).all() else ESTIMATED if serving else CODED
+    if name == CODED:
+        covered = labelled
+    probability = np.where(sampled, _chance(frame, serving, labelled), 1.0)
+    return Basis(name, tuple(asked), kind, covered, labelled, sampled, probability,
+                 tuple(draw.id for draw in serving))  # fmt: skip
+
+
+def _chance(frame: Frame, serving: Sequence[Drawn], labelled: Bools) -> Floats:
+    """The chance of each record to be drawn in any of the draws, and to be coded then."""
+    chances = [dict(zip(frame.record_ids, draw.chance.tolist(), strict=True)) for draw in serving]
+    response = [float((draw.drawn & labelled).sum() / draw.drawn.sum()) for draw in serving]
+    found = inclusion(chances, response)
+    return np.array([found.get(record_id, 0.0) for record_id in frame.record_ids])
+
+
+def bases(frame: Frame, counted: Mapping[Count, Sequence[Population]]) -> dict[str, Basis]:
+    """The basis of every question and kind that some count table asks, by `name_of`."""
+    found: dict[str, Basis] = {}
+    for count, populations in counted.items():
+        for population in populations:
+            asked = asked_of_coders(count, population)
+            if asked and name_of(asked, population.kind) not in found:
+                found[name_of(asked, population.kind)] = basis(frame, asked, population.kind)
+    return found
+
+
+def name_of(asked: Sequence[str], kind: str) -> str:
+    """What a basis is called: the questions in order, and the kind of record.
+
+    >>> name_of(("sector", "goal"), "project")
+    'goal+sector of project'
+    """
+    return f"{'+'.join(sorted(asked))} of {kind or 'any kind'}"
+
+
+def samples(frame: Frame, found: Mapping[str, Basis]) -> pa.Table:
+    """The table `samples`: for each question and kind how the records were come by."""
+    doubled = {name: _doubled(frame, basis) for name, basis in found.items()}
+    rows = [
+        {
+            "asked": "+".join(sorted(b.asked)), "kind": b.kind,
+            "records": int(frame.rows(b.kind).sum()), "frame": int(b.covered.sum()),
+            "coded": int(b.labelled.sum()), "drawn": int(b.sampled.sum()),
+            "doubled": doubled[name], "draws": "|".join(b.draws), "basis": b.name,
+        }
+        for name, b in sorted(found.items())
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def _doubled(frame: Frame, basis: Basis) -> int:
+    pairs = frame.pair_row[frame.answering(basis.asked)]
+    counted = np.bincount(pairs, minlength=len(frame.record_ids))
+    return int(((counted > 1) & basis.labelled).sum())
+
+
+def put(
+    frame: Frame, count: Count, table: pa.Table, populations: Sequence[Population], *,
+    found: Mapping[str, Basis],
+) -> pa.Table:  # fmt: skip
+    """A count table with what is estimated in the place of what was counted among the coded."""
+    group, class_ = _keys(count)
+    rows = table.to_pylist()
+    changed = False
+    for population in populations:
+        asked = asked_of_coders(count, population)
+        if not asked:
+            continue
+        stands = found[name_of(asked, population.kind)]
+        if stands.name == COUNTED:
+            continue
+        changed = True
+        mine = [row for row in rows if row["population"] == population.name]
+        for row in mine:
+            row["basis"] = stands.name
+        if stands.name == ESTIMATED:
+            for way in {row["counting"] for row in mine}:
+                cell = _estimated(frame, count, population, way, stands)
+                for row in mine:
+                    key = (row[group] if group else "", row[class_])
+                    if row["counting"] == way and key in cell:
+                        row |= cell[key]
+    return pa.Table.from_pylist(rows, schema=table.schema) if changed else table
+
+
+def _keys(count: Count) -> tuple[str, str]:
+    """The columns of a count table that hold the class of the group and that of the cell."""
+    if not count.within:
+        return "", "city_id" if count.dimension == CITY else "class"
+    return "city_id" if count.within == CITY else count.within, count.dimension
+
+
+Cell = dict[str, object]
+
+
+def _estimated(
+    frame: Frame, count: Count, population: Population, way: str, stands: Basis
+) -> dict[tuple[str, str], Cell]:
+    classes = frame.classes.get(count.dimension, ())
+    found: dict[tuple[str, str], Cell] = {}
+    for group in cells(frame, count, population, way=way, covered=stands.covered):
+        numbers = _numbers(group, stands)
+        for n, class_ in enumerate(classes):
+            found[group.group, class_] = {name: values[n] for name, values in numbers.items()}
+    return found
+
+
+def _parts(group: Cells, stands: Basis) -> tuple[Part, Part, Sample]:
+    top = Part(group.top_total, *group.top, group.top_predicted)
+    bottom = Part(group.bottom_total, *group.bottom, group.bottom_predicted)
+    return top, bottom, Sample(stands.probability[group.units], group.doubled)
+
+
+def _numbers(group: Cells, stands: Basis) -> dict[str, list[object]]:
+    """The columns of a count table for the cells of one group, in the order of the classes."""
+    top, bottom, sample = _parts(group, stands)
+    domain = Domain(group.size, group.within)
+    counted, shared = total(top, sample, domain=domain), share(top, bottom, sample)
+    # A base that is known for every record is no estimate: it comes out as its own sum.
+    mean = bottom.mean
+    base = total(Part(bottom.total, mean, mean, mean, bottom.predicted), sample).value
+    audited = counted.audited & shared.audited
+    numbers: dict[str, list[object]] = {}
+    columns = zip(_NUMBERS, (counted.value, counted.low, counted.high, base, shared.value,
+                             shared.low, shared.high), strict=True)  # fmt: skip
+    for name, values in columns:
+        numbers[name] = [round(float(v), _DIGITS) if np.isfinite(v) else None for v in values]
+    numbers["labels"] = [int(n) for n in (group.bottom[0] > 0).sum(axis=0)]
+    numbers["disputed"] = [int(n) for n in group.disputed]
+    numbers["basis"] = [ESTIMATED if ok else MODEL for ok in audited]
+    return numbers
+
+
+def pooled(frame: Frame, count: Count, population: Population, class_: str, *,
+           found: Mapping[str, Basis]) -> pa.Table | None:  # fmt: skip
+    """The share of a class in each city, each city's own figure pooled with the others'.
+
+    What is pooled is how far a city's estimate lies from what the machine expects of it: so the
+    machine's error is taken to be alike in all cities, not their shares. None where the shares
+    are counted, or too few cities have an estimate of their own.
+    """
+    stands = found[name_of(asked_of_coders(count, population), population.kind)]
+    if stands.name != ESTIMATED:
+        return None
+    at = frame.classes[count.dimension].index(class_)
+    groups = [g for g in cells(frame, count, population, way="full", covered=stands.covered)
+              if g.bottom_total[at] > 0]  # fmt: skip
+    made = [share(*_parts(group, stands)) for group in groups]
+    own, errors, labels = (
+        np.array([getattr(one, name)[at] for one in made], float)
+        for name in ("value", "standard_error", "labels")
+    )
+    machine = np.array([g.top_total[at] / g.bottom_total[at] for g in groups])
+    result = pool(own - machine, errors, labels=labels)
+    if result is None:
+        return None
+    ends = [np.clip(machine + values, 0, 1).round(_DIGITS).tolist()
+            for values in (result.value, result.low, result.high)]  # fmt: skip
+    columns = {
+        "city_id": [group.group for group in groups],
+        "labels": [int((group.bottom[0][:, at] > 0).sum()) for group in groups],
+        "share": [round(float(v), _DIGITS) for v in own],
+        "basis": [ESTIMATED if one.audited[at] else MODEL for one in made],
+        "pooled": ends[0], "pooled_low": ends[1], "pooled_high": ends[2],
+        "own_weight": result.own.round(_DIGITS).tolist(),
+    }  # fmt: skip
+    return pa.table(columns)

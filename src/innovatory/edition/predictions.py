@@ -1,0 +1,133 @@
+"""What the machine coder expects of the records that people have not coded.
+
+It is trained on the reference coders' own answers in the edition, and its word on a record that
+was coded never comes from a model that saw it. It enters a share only through the estimator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from innovatory.codebook import Codebook
+from innovatory.engine import Engine, key_of, quoted
+
+if TYPE_CHECKING:
+    from innovatory import coder
+
+FOLDS = 10
+# A table kept under a key of all that it depends on, and made where there is none yet.
+Remember = Callable[[str, Callable[[], pa.Table]], pa.Table]
+
+_TEXT: Any = pa.string()
+_REAL: Any = pa.float64()
+_WHOLE: Any = pa.int64()
+PREDICTIONS = pa.schema(
+    [pa.field("record_id", _TEXT), pa.field("dimension", _TEXT), pa.field("class", _TEXT),
+     pa.field("probability", _REAL), pa.field("fold", _WHOLE)]
+)  # fmt: skip
+MACHINE = pa.schema(
+    [pa.field("dimension", _TEXT), pa.field("labels", _WHOLE), pa.field("accuracy", _REAL),
+     pa.field("macro_f1", _REAL), pa.field("majority_accuracy", _REAL),
+     pa.field("log_loss", _REAL), pa.field("calibration_error", _REAL),
+     pa.field("temperature", _REAL)]
+)  # fmt: skip
+_SCORE = b"innovatory.score"
+
+
+def take(
+    engine: Engine, book: Codebook, dimensions: Sequence[str], *, seed: int, remember: Remember
+) -> tuple[pa.Table, pa.Table]:
+    """The tables `predictions` and `machine` for these dimensions of the edition in the engine.
+
+    What is made is remembered a dimension at a time, so that one new coding trains one model.
+    """
+    if not dimensions:
+        return PREDICTIONS.empty_table(), MACHINE.empty_table()
+    from innovatory import coder
+
+    corpus = read_corpus(engine)
+    features = cache(lambda: coder.features(corpus, seed=seed))
+    tables, scores = [], []
+    for name in dimensions:
+        asked = question(book, name)
+        labels = read_labels(engine, asked, corpus.record_ids)
+        given = [corpus.key, str(seed), str(FOLDS), repr(asked), repr(labels.rows.tolist()),
+                 repr(labels.votes.tolist())]  # fmt: skip
+
+        def make(asked: coder.Question = asked, labels: coder.Labels = labels) -> pa.Table:
+            made = coder.predict(features(), labels, asked, seed=seed, folds=FOLDS)
+            return _table(made, asked, corpus.record_ids, labels=len(labels.rows))
+
+        table = remember(f"{name}-{key_of(given)}", make)
+        scores.append(json.loads(table.schema.metadata[_SCORE]))
+        tables.append(table.replace_schema_metadata(None))
+    return (
+        pa.concat_tables(tables).combine_chunks(),
+        pa.Table.from_pylist(scores, schema=MACHINE),
+    )
+
+
+def read_corpus(engine: Engine) -> coder.Corpus:
+    """The records of the edition in the engine as the machine coder reads them."""
+    from innovatory import coder
+
+    names = ("records", "places", "organisations", "events")
+    return coder.corpus({name: engine.query(f"SELECT * FROM {name}") for name in names})
+
+
+def question(book: Codebook, dimension: str) -> coder.Question:
+    """A dimension of the codebook as it is put to the machine coder."""
+    from innovatory import coder
+
+    known = book.dimension(dimension)
+    assert known is not None
+    return coder.question(known, book=book)
+
+
+def read_labels(
+    engine: Engine, asked: coder.Question, record_ids: Sequence[str]
+) -> coder.Labels:  # fmt: skip
+    """The answers of the reference coders: the share of a record's coders for each class."""
+    from innovatory import coder
+
+    row_of = {record_id: n for n, record_id in enumerate(record_ids)}
+    place = {name: n for n, name in enumerate(asked.classes)}
+    said = engine.rows(
+        "SELECT record_id, class, votes FROM verdicts WHERE "
+        f"dimension = {quoted(asked.dimension)} ORDER BY ALL"
+    )
+    rows = sorted({row_of[row["record_id"]] for row in said})
+    at = {row: n for n, row in enumerate(rows)}
+    votes = np.zeros((len(rows), len(place)))
+    for row in said:
+        votes[at[row_of[row["record_id"]]], place[row["class"]]] = row["votes"]
+    return coder.Labels(np.array(rows, np.int64), votes)
+
+
+def _table(
+    made: coder.Predictions, asked: coder.Question, record_ids: Sequence[str], *, labels: int
+) -> pa.Table:
+    many = len(asked.classes)
+    score = {"dimension": asked.dimension, "labels": labels, "temperature": made.temperature}
+    if made.score is not None:
+        told = asdict(made.score)
+        score |= {name: told[name] for name in ("accuracy", "macro_f1", "majority_accuracy",
+                                                "log_loss")}  # fmt: skip
+        score["calibration_error"] = told["ece"]
+    columns = {
+        "record_id": np.repeat(np.array(record_ids, object), many),
+        "dimension": [asked.dimension] * (many * len(record_ids)),
+        "class": list(asked.classes) * len(record_ids),
+        "probability": made.probability.ravel(),
+        "fold": np.repeat(made.fold, many),
+    }
+    table = pa.table(columns, schema=PREDICTIONS)
+    rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in score.items()}
+    return table.replace_schema_metadata({_SCORE: json.dumps(rounded)})
