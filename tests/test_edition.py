@@ -314,6 +314,27 @@ def test_an_older_codebook_counts_where_it_asked_the_same(place: Observatory) ->
     assert table(place, "2022", "by_sector") == []
 
 
+def test_a_crosswalk_carries_older_codings(place: Observatory) -> None:
+    """Where the new codebook says what became of each class, older codings count as that."""
+    before = table(place, "2022", "by_sector")
+    old, book = place.book.version, place.folder / "codebook.yaml"
+    text = book.read_text("utf-8").replace("goods flows, freight", "flows of goods")
+    text += f'crosswalk:\n  "{old}":\n    sector: {{logistics: logistics, transport: safety}}\n'
+    book.write_text(text, "utf-8")
+    place = observatory.load(place.folder)
+    pipeline.build_editions(place, ["2022"])
+    after = table(place, "2022", "by_sector")
+
+    def counted(rows: list[dict[str, Any]], *classes: str) -> float:
+        return sum(r["count"] for r in rows
+                   if r["class"] in classes and r["population"] == "projects")  # fmt: skip
+
+    assert counted(after, "safety") == counted(before, "safety", "transport") > 0
+    assert counted(after, "transport") == 0
+    assert {r["codebook"] for r in table(place, "2022", "codings")} == {old}
+    assert verify(place.edition_folder("2022")) == []
+
+
 def test_claims_follow_from_the_tables_and_tampering_shows(place: Observatory) -> None:
     """A sound edition verifies; a changed claim or table does not."""
     folder = place.edition_folder("2022")

@@ -19,8 +19,8 @@ from innovatory.edition.build import Built, Input, build, prepare
 from innovatory.engine import Engine, key_of
 from innovatory.errors import EditionError, SourceError
 from innovatory.observatory import SETTINGS, Observatory
-from innovatory.remembered import Remembered
 from innovatory.records import Adjudication, Coding, Design, Record, Reject, Row, Source
+from innovatory.remembered import Remembered
 
 if TYPE_CHECKING:
     from innovatory.ledger import ImportSummary, Ledger
@@ -235,8 +235,8 @@ def build_editions(
         if not any(batch.by_kind.get("record") for batch in ledger.imports()):
             raise _without_records(observatory)
         # Read once for several editions; for one, memory is let go as soon as it is used.
-        remembered = _remembered(observatory)
-        given = _given(observatory, ledger, remembered, keep=len(wanted) > 1)
+        kept = remembered(observatory)
+        source = replace(given(observatory, ledger, keep=len(wanted) > 1), remember=kept)
         for n, spec in enumerate(observatory.editions):
             if spec.name not in wanted:
                 continue
@@ -247,23 +247,23 @@ def build_editions(
             state = observatory.folder / ".innovatory" / f"{spec.name}.json"
             built.append(
                 build(
-                    replace(spec, earlier=earlier), given,
+                    replace(spec, earlier=earlier), source,
                     folder=observatory.edition_folder(spec.name), state=state,
                 )
             )  # fmt: skip
         if names is None:
-            remembered.prune()
+            kept.prune()
     return built
 
 
-def _remembered(observatory: Observatory) -> Remembered:
+def remembered(observatory: Observatory) -> Remembered:
+    """Where the predictions of an observatory's machine coder are kept."""
     return Remembered(observatory.folder / ".innovatory" / "predictions")
 
 
-def _given(
+def given(
     observatory: Observatory,
     ledger: Ledger,
-    remembered: Remembered,
     *,
     batch: int | None = None,
     keep: bool = False,
@@ -282,7 +282,7 @@ def _given(
         geography=where.key,
         reference=observatory.reference,
         seed=observatory.seed,
-        remember=remembered,
+        remember=remembered(observatory),
     )
 
 
@@ -292,9 +292,9 @@ def current(observatory: Observatory) -> Iterator[Engine]:
     if not observatory.begun:
         raise _without_records(observatory)
     with observatory.ledger() as ledger:
-        given = _given(observatory, ledger, _remembered(observatory))
+        source = given(observatory, ledger)
         with _without_cycles(), Engine() as engine:
-            prepare(engine, given, as_of=date.max)
+            prepare(engine, source, as_of=date.max)
             yield engine
 
 

@@ -29,6 +29,8 @@ LEAD_TYPES = (
     "nonprofit_or_association",
     "unknown",
 )
+CODER_KINDS = ("person", "rule", "machine", "llm", "unknown")
+DRAW_DESIGNS = ("simple_random", "stratified", "uncertainty", "repeat", "census")
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,119}")

@@ -293,6 +293,7 @@ def _manifest(
         "synthetic": any(row["synthetic"] for row in engine.rows("SELECT synthetic FROM sources")),
         "ledger": {"batch": given.batch, "state": given.state},
         "codebook": {"version": given.book.version, "label": given.book.label},
+        "made_from": {"panel": given.panel, "reference": given.reference, "seed": given.seed},
         "counting": "A record in several cities counts once in each (full) or in equal parts "
         "(fractional); every other table counts each record once (record).",
         "counts": counts,

@@ -75,15 +75,20 @@ def basis(frame: Frame, asked: Sequence[str], kind: str) -> Basis:
     name = COUNTED if (labelled == rows).all() else ESTIMATED if serving else CODED
     if name == CODED:
         covered = labelled
-    probability = np.where(sampled, _chance(frame, serving, labelled), 1.0)
+    probability = np.where(sampled, _chance(frame, serving, labelled, rows), 1.0)
     return Basis(name, tuple(asked), kind, covered, labelled, sampled, probability,
                  tuple(draw.id for draw in serving))  # fmt: skip
 
 
-def _chance(frame: Frame, serving: Sequence[Drawn], labelled: Bools) -> Floats:
-    """The chance of each record to be drawn in any of the draws, and to be coded then."""
+def _chance(frame: Frame, serving: Sequence[Drawn], labelled: Bools, rows: Bools) -> Floats:
+    """The chance of each record to be drawn in any of the draws, and to be coded then.
+
+    What part of a draw was coded is looked at among the records that are counted alone.
+    """
     chances = [dict(zip(frame.record_ids, draw.chance.tolist(), strict=True)) for draw in serving]
-    response = [float((draw.drawn & labelled).sum() / draw.drawn.sum()) for draw in serving]
+    response = [
+        float((draw.drawn & labelled).sum() / (draw.drawn & rows).sum()) for draw in serving
+    ]
     found = inclusion(chances, response)
     return np.array([found.get(record_id, 0.0) for record_id in frame.record_ids])
 
@@ -190,10 +195,12 @@ def _numbers(group: Cells, stands: Basis) -> dict[str, list[object]]:
     """The columns of a count table for the cells of one group, in the order of the classes."""
     top, bottom, sample = _parts(group, stands)
     domain = Domain(group.size, group.within)
-    counted, shared = total(top, sample, domain=domain), share(top, bottom, sample)
-    # A base that is known for every record is no estimate: it comes out as its own sum.
+    base_domain = Domain(group.base_size, group.base_within)
+    counted = total(top, sample, domain=domain)
+    shared = share(top, bottom, sample, domain=base_domain)
     mean = bottom.mean
-    base = total(Part(bottom.total, mean, mean, mean, bottom.predicted), sample).value
+    base_part = Part(bottom.total, mean, mean, mean, bottom.predicted)
+    base = total(base_part, sample, domain=base_domain).value
     audited = counted.audited & shared.audited
     numbers: dict[str, list[object]] = {}
     columns = zip(_NUMBERS, (counted.value, counted.low, counted.high, base, shared.value,
@@ -204,6 +211,34 @@ def _numbers(group: Cells, stands: Basis) -> dict[str, list[object]]:
     numbers["disputed"] = [int(n) for n in group.disputed]
     numbers["basis"] = [ESTIMATED if ok else MODEL for ok in audited]
     return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The shares of all classes in one group, with what planning needs: (classes,) each."""
+
+    group: str
+    size: Floats
+    value: Floats
+    low: Floats
+    high: Floats
+    standard_error: Floats
+    labels: Floats
+
+
+def shares(
+    frame: Frame, count: Count, population: Population, stands: Basis
+) -> list[Shares]:  # fmt: skip
+    """The shares of a count table for a population, a group at a time, with standard errors."""
+    found = []
+    for group in cells(frame, count, population, way="full", covered=stands.covered):
+        top, bottom, sample = _parts(group, stands)
+        one = share(top, bottom, sample, domain=Domain(group.base_size, group.base_within))
+        found.append(
+            Shares(group.group, group.bottom_total, one.value, one.low, one.high,
+                   one.standard_error, one.labels)
+        )  # fmt: skip
+    return found
 
 
 def pooled(frame: Frame, count: Count, population: Population, class_: str, *,
@@ -220,7 +255,10 @@ def pooled(frame: Frame, count: Count, population: Population, class_: str, *,
     at = frame.classes[count.dimension].index(class_)
     groups = [g for g in cells(frame, count, population, way="full", covered=stands.covered)
               if g.bottom_total[at] > 0]  # fmt: skip
-    made = [share(*_parts(group, stands)) for group in groups]
+    made = [
+        share(*_parts(group, stands), domain=Domain(group.base_size, group.base_within))
+        for group in groups
+    ]
     own, errors, labels = (
         np.array([getattr(one, name)[at] for one in made], float)
         for name in ("value", "standard_error", "labels")

@@ -213,7 +213,8 @@ class Cells:
     `top` and `bottom` hold what a record counts on average, at the smallest and at the largest
     share, each (units, classes); `*_predicted` what the machine expects of it; `*_total`
     (classes,) the same summed over all records. `within` is the most that a record can count, by
-    what is known beforehand of kind and city, and `size` its sum over all records.
+    what is known beforehand of kind and city, and `size` its sum over all records; `base_within`
+    and `base_size` are those of the bottom.
     """
 
     group: str
@@ -227,6 +228,8 @@ class Cells:
     bottom_total: Floats
     within: Floats
     size: Floats
+    base_within: Floats
+    base_size: Floats
     disputed: Ints
 
 
@@ -240,46 +243,57 @@ def cells(
     n = k, possibly if n > 0. The base of the smallest share is then [n = k] + [m > n], that of
     the largest [n > 0] + [m = k and n = 0], as in `counts`.
     """
-    asked = asked_of_coders(count, population)
     inside = covered & frame.rows(population.kind)
+    asked = asked_of_coders(count, population)
     pairs = np.flatnonzero(frame.answering(asked) & inside[frame.pair_row])
-    units, first, k = np.unique(frame.pair_row[pairs], return_index=True, return_counts=True)
-    order = np.argsort(frame.pair_row[pairs], kind="stable")
-    pairs = pairs[order]
-    starts = np.concatenate([[0], np.cumsum(k)[:-1]]).astype(int) if len(units) else first
-    member = np.ones(len(pairs), bool)
-    expected = inside.astype(float)
+    pairs = pairs[np.argsort(frame.pair_row[pairs], kind="stable")]
+    units, k = np.unique(frame.pair_row[pairs], return_counts=True)
+    starts = np.cumsum(k) - k
+    member, expected = np.ones(len(pairs), bool), inside.astype(float)
     for dimension, class_ in population.answers:
         at = frame.classes[dimension].index(class_)
         member &= frame.answers[dimension].said[pairs, at]
         expected = expected * frame.predicted[dimension][:, at]
     said, likely, weight = _classes(frame, count.dimension, pairs, way)
     here = np.ones(likely.shape) if is_coded(count.dimension) else likely
-    ones = np.ones(likely.shape)
     for group, in_group, likely_group, group_weight in _groups(frame, count.within, pairs, way):
-        possible = 1.0 if is_coded(count.within) else likely_group
         belongs = member & in_group
-        m = np.add.reduceat(belongs, starts, dtype=float) if len(units) else np.zeros(0)
-        n = (
-            np.add.reduceat(said & belongs[:, None], starts, axis=0, dtype=float)
-            if len(units)
-            else np.zeros((0, said.shape[1]))
-        )
-        likely_base = expected * likely_group * group_weight
-        most = (inside * possible * group_weight)[:, None] * (here * weight)
-        likely_cell = likely_base[:, None] * likely * weight
-        w_base = group_weight[units][:, None]
-        w_cell = w_base * weight[units]
-        kk, mm = k[:, None], m[:, None]
+        votes = _votes_of(said & belongs[:, None], starts), _votes_of(belongs[:, None], starts)
+        possible = 1.0 if is_coded(count.within) else likely_group
+        base = _spread(expected * likely_group * group_weight, likely.shape)
+        most_base = _spread(inside * possible * group_weight, likely.shape)
+        cell, most = base * likely * weight, most_base * here * weight
+        top, bottom = _counted(*votes, k=k[:, None], base=group_weight[units][:, None],
+                               cell=weight[units])  # fmt: skip
         yield Cells(
-            group, units, k > 1,
-            (n / kk * w_cell, (n == kk) * w_cell, (n > 0) * w_cell),
-            (mm / kk * w_base * ones[units],
-             ((n == kk) | (mm > n)) * w_base, ((n > 0) | (mm == kk)) * w_base),
-            likely_cell[units], likely_base[units][:, None] * ones[units],
-            likely_cell.sum(axis=0), (likely_base[:, None] * ones).sum(axis=0),
-            most[units], most.sum(axis=0), ((n > 0) & (n < kk)).sum(axis=0),
+            group, units, k > 1, top, bottom, cell[units], base[units], cell.sum(axis=0),
+            base.sum(axis=0), most[units], most.sum(axis=0), most_base[units],
+            most_base.sum(axis=0), ((votes[0] > 0) & (votes[0] < k[:, None])).sum(axis=0),
         )  # fmt: skip
+
+
+def _spread(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """One value a record as one a record and class."""
+    return values[:, None] * np.ones(shape)
+
+
+def _votes_of(said: Bools, starts: Ints) -> Floats:
+    """How many of each record's pairs say so; pairs of a record follow one another."""
+    if not len(starts):
+        return np.zeros((0, said.shape[1]))
+    summed: Floats = np.add.reduceat(said, starts, axis=0, dtype=float)
+    return summed
+
+
+def _counted(
+    n: Floats, m: Floats, *, k: Ints, base: Floats, cell: Floats
+) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, Floats, Floats]]:
+    """What records count in the top and bottom: on average, at the smallest and largest share."""
+    weight = base * cell
+    top = (n / k * weight, (n == k) * weight, (n > 0) * weight)
+    wide = base * np.ones(cell.shape)
+    bottom = (m / k * wide, ((n == k) | (m > n)) * wide, ((n > 0) | (m == k)) * wide)
+    return top, bottom
 
 
 def _classes(

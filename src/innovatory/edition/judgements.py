@@ -81,28 +81,32 @@ def _valid(engine: Engine, book: Codebook) -> None:
     """Codings stay in force while the question they answered stays as it was.
 
     A coding made by an older codebook counts when that codebook asked the dimension in the same
-    words with the same classes. Of several codings by one coder the one by the codebook in force
-    comes first, then the latest draw.
+    words with the same classes, or where a crosswalk of the codebook in force says what became of
+    its classes. Of several codings by one coder the one by the codebook in force comes first, then
+    the latest draw.
     """
+    older = []
     in_force = {d.id: d.hash for d in book.dimensions}
     pairs = [(book.version, name) for name in in_force] + [("", name) for name in in_force]
     for row in engine.rows("SELECT version, text FROM fact_codebooks ORDER BY version"):
         if row["version"] == book.version:
             continue
         try:
-            older = codebook.parse(row["text"], name=f"codebook {row['version']}")
+            before = codebook.parse(row["text"], name=f"codebook {row['version']}")
         except CodebookError:
             continue
-        pairs += [(row["version"], d.id) for d in older.dimensions if in_force.get(d.id) == d.hash]
+        older.append(before)
+        pairs += [(before.version, d.id) for d in before.dimensions if in_force.get(d.id) == d.hash]
     listed = ", ".join(f"({quoted(version)}, {quoted(name)})" for version, name in pairs)
     engine.run(f"CREATE TABLE valid AS SELECT * FROM (VALUES {listed}) AS v(codebook, dimension)")
+    _carried(engine, book, older)
     _keys(engine, book)
     engine.run(f"""
         CREATE TABLE codings AS
         SELECT try_cast(record_id AS record_key) AS record_id,
           CAST(dimension AS dimension_key) AS dimension, CAST(coder_id AS coder_key) AS coder_id,
           value, confidence, comment, draw, codebook, coded_at, suggestion
-        FROM fact_codings JOIN valid USING (codebook, dimension)
+        FROM answered
         WHERE try_cast(record_id AS record_key) IS NOT NULL
           AND draw NOT IN (SELECT draw_id FROM fact_draws WHERE design = 'repeat')
         QUALIFY row_number() OVER (PARTITION BY record_id, dimension, coder_id
@@ -122,8 +126,37 @@ def _valid(engine: Engine, book: Codebook) -> None:
         CREATE TABLE adjudications AS
         SELECT try_cast(record_id AS record_key) AS record_id,
           CAST(dimension AS dimension_key) AS dimension, adjudicator, value, reason
-        FROM fact_adjudications JOIN valid USING (codebook, dimension)
-        WHERE try_cast(record_id AS record_key) IS NOT NULL ORDER BY record_id, dimension""")
+        FROM settled_in_force WHERE try_cast(record_id AS record_key) IS NOT NULL
+        ORDER BY record_id, dimension""")
+
+
+def _carried(engine: Engine, book: Codebook, older: Sequence[Codebook]) -> None:
+    """Create `answered` and `settled_in_force`: codings and adjudications that still count."""
+    tables = {"answered": "codings", "settled_in_force": "adjudications"}
+    if not book.crosswalks:
+        for view, facts in tables.items():
+            engine.run(f"CREATE VIEW {view} AS SELECT * FROM fact_{facts} "
+                       "JOIN valid USING (codebook, dimension)")  # fmt: skip
+        return
+    # Imported here because most codebooks have no crosswalk.
+    from innovatory.codebook_diff import carrying
+
+    engine.table("carrying", carrying(book, older))
+    single = ", ".join(quoted(d.id) for d in book.dimensions if not d.multi) or "NULL"
+    for view, facts in tables.items():
+        engine.run(f"""
+            CREATE VIEW {view} AS
+            SELECT f.* FROM fact_{facts} f JOIN valid USING (codebook, dimension) UNION ALL
+            SELECT f.* REPLACE ((
+              SELECT string_agg(DISTINCT becomes, '|' ORDER BY becomes) FROM carrying c
+              WHERE c.codebook = f.codebook AND c.dimension = f.dimension
+                AND list_contains(string_split(f.value, '|'), c.class)) AS value)
+            FROM fact_{facts} f ANTI JOIN valid USING (codebook, dimension)
+            WHERE len(string_split(f.value, '|')) = (
+              SELECT count(DISTINCT c.class) FROM carrying c
+              WHERE c.codebook = f.codebook AND c.dimension = f.dimension
+                AND list_contains(string_split(f.value, '|'), c.class))
+              AND (f.dimension NOT IN ({single}) OR NOT contains(f.value, '|'))""")
 
 
 def _keys(engine: Engine, book: Codebook) -> None:
