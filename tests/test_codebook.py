@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from innovatory import codebook
-from innovatory.codebook import RollUp, Rule
+from innovatory.codebook import Crosswalk, RollUp, Rule
 from innovatory.errors import CodebookError
 
 SHIPPED = Path(codebook.__file__).parent / "data" / "codebook.yaml"
@@ -109,3 +109,68 @@ def test_empty_file_and_bad_bytes(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(CodebookError, match=r"codebook\.yaml"):
             codebook.load(path)
+
+
+def test_the_shipped_codebook_keeps_its_version() -> None:
+    """Notes and crosswalks, which it does not use, have not changed what it is known by."""
+    book = codebook.load(SHIPPED)
+    assert book.version == "4443a87093f507de"
+    assert book.dimensions[0].hash.startswith("20d6ed0c1caa")
+
+
+CROSSWALK = """
+crosswalk:
+  "0123456789abcdef":
+    tech: {sensors: iot, robots: recode, software: [ai, none]}
+    a: {"maybe": "no"}
+"""
+
+
+def test_notes_and_crosswalks_change_the_version_and_keep_what_is_asked() -> None:
+    """Both make a new version of the codebook, by which earlier codings stay as they are."""
+    book = codebook.parse(SMALL)
+    noted = codebook.parse(SMALL.replace("question: New,", "question: New, notes: see the guide,"))
+    walked = codebook.parse(SMALL + CROSSWALK)
+    assert len({book.version, noted.version, walked.version}) == 3
+    for other in (noted, walked):
+        assert [d.hash for d in other.dimensions] == [d.hash for d in book.dimensions]
+    assert [d.notes for d in noted.dimensions] == ["see the guide", "", ""]
+    assert walked.crosswalks == (
+        Crosswalk(
+            "0123456789abcdef",
+            "tech",
+            (("sensors", ("iot",)), ("robots", ()), ("software", ("ai", "none"))),
+        ),
+        Crosswalk("0123456789abcdef", "a", (("maybe", ("no",)),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        ("sensors: iot", "sensors: lora", 14, "'lora' is not a class of tech"),
+        ("[ai, none]", "[ai, ai]", 14, "twice"),
+        ("[ai, none]", "{ai: none}", 14, "one text"),
+        ("    tech:", "    smart:", 14, "'smart', which is not a dimension"),
+        ('"maybe": "no"', '"maybe": no', 15, "quotes"),
+        ('a: {"maybe": "no"}', "a: {}", 15, "empty"),
+        ("0123456789abcdef", "version 6", 14, "no version of a codebook"),
+        ('  "0123456789abcdef":', "  x:", 14, "no version of a codebook"),
+    ],
+)  # fmt: skip
+def test_malformed_crosswalk_names_line_and_reason(
+    old: str, new: str, line: int, reason: str
+) -> None:
+    """Each malformed crosswalk is refused with file, line and reason."""
+    text = SMALL + CROSSWALK
+    assert old in text
+    with pytest.raises(CodebookError) as caught:
+        codebook.parse(text.replace(old, new), name="book.yaml")
+    assert f"book.yaml, line {line}" in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_notes_must_be_one_text() -> None:
+    """Notes as a list are refused with their line."""
+    with pytest.raises(CodebookError, match="line 4: notes must be one text"):
+        codebook.parse(SMALL.replace("question: New,", "question: New, notes: [a, b],"))

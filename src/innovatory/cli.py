@@ -6,19 +6,29 @@ rows or fields were set aside; 4 a check found something wrong, or a name means 
 
 from __future__ import annotations
 
-import errno
-import json
 import shlex
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from innovatory import __version__
+from innovatory.cli_coding import VERBS
+from innovatory.command import (
+    ASIDE,
+    FILE,
+    FOLDER,
+    FOUND,
+    JSON,
+    REFUSED,
+    Group,
+    an_id,
+    print_json,
+)
 from innovatory.console import (
     counting,
     has_browser,
@@ -29,61 +39,11 @@ from innovatory.console import (
     tell_collected,
 )
 from innovatory.errors import InnovatoryError
-from innovatory.records import Design, valid_id
-
-REFUSED, ASIDE, FOUND = 1, 3, 4
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-
-
-class _Refused(click.ClickException):
-    """A refusal in one line, without a traceback."""
-
-    exit_code = REFUSED
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        lines = (line.strip() for line in self.message.splitlines())
-        say(f"innovatory: {' '.join(filter(None, lines))}", err=True)
-
-
-class _Group(click.Group):
-    """Lists verbs in the order of the pipeline; turns what the user can act on into one line."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise _Refused(
-                "stopped; what was finished is kept, and the same command again does the rest"
-            ) from None
-        except InnovatoryError as error:
-            raise _Refused(str(error)) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise
-            where = f"{error.filename}: " if error.filename else ""
-            raise _Refused(
-                f"{where}{error.strerror or error}; check that it is there, with the right to "
-                "read and write it, and that the disk has room"
-            ) from error
-        except Exception as error:
-            # Looked up, because only who has a ledger open can have this error of its library.
-            database = sys.modules.get("sqlalchemy.exc")
-            if database is None or not isinstance(error, database.DBAPIError):
-                raise
-            raise _Refused(
-                f"the ledger failed: {error.orig}; nothing of this step was stored: check the "
-                "database and run the same command again"
-            ) from error
+from innovatory.records import Design
 
 
 @click.group(
-    cls=_Group,
+    cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done; 1 refused, with the reason and the next step; 2 wrong usage; "
     "3 collected, but rows or fields were set aside; 4 a check found something wrong, or a name "
@@ -115,12 +75,6 @@ def new(folder: Path, title: str | None) -> None:
         f"{shlex.quote(str(folder))} SOURCE'")  # fmt: skip
 
 
-def _an_id(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    if value and not valid_id(value):
-        raise click.BadParameter(f"{value!r} cannot be an id; use a-z, 0-9, '-', '_' or '.'")
-    return value
-
-
 @app.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path))
@@ -128,7 +82,7 @@ def _an_id(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
               help="How the records were gathered, where no source.toml says so.")  # fmt: skip
 @click.option("--of", "population", default="", metavar="TEXT",
               help="What they are a census, sample or choice of.")  # fmt: skip
-@click.option("--id", "source_id", default="", metavar="ID", callback=_an_id,
+@click.option("--id", "source_id", default="", metavar="ID", callback=an_id,
               help="Id of the source.  [default: the file's name]")  # fmt: skip
 @click.option(
     "--mapping", type=FILE, help="Mapping of columns to fields; see 'innovatory mapping'."
@@ -167,7 +121,7 @@ def collect(
             "a folder or a source.toml"
         )
     if as_json:
-        _print_json([_collected_json(item) for item in found])
+        print_json([_collected_json(item) for item in found])
     else:
         for item in found:
             tell_collected(item)
@@ -216,7 +170,7 @@ def build(folder: Path, as_of: str | None, edition: str | None, as_json: bool) -
     if as_json:
         rows = [{"name": b.name, "folder": str(b.folder), "made": b.made, "kept": b.kept}
                 for b in built]  # fmt: skip
-        _print_json({"editions": rows, "site": str(published.index), "pages": published.pages,
+        print_json({"editions": rows, "site": str(published.index), "pages": published.pages,
                      "written": published.written, "seconds": round(seconds, 3)})  # fmt: skip
         return
     for item in built:
@@ -254,7 +208,7 @@ def check(folder: Path, figures: Path | None, edition: str | None, as_json: bool
     )
     if as_json:
         told = asdict(report) | {"folder": str(folder)}
-        _print_json(told | {"figures": [checking.as_json(v) for v in assessments]})
+        print_json(told | {"figures": [checking.as_json(v) for v in assessments]})
     else:
         for line in (*report.lines(), *map(checking.line, assessments)):
             say(line)
@@ -280,7 +234,7 @@ def export(folder: Path, target: Path | None, as_json: bool) -> None:
     with place.ledger() as ledger:
         written = write(ledger, target)
     if as_json:
-        _print_json({"folder": str(target), "rows": written})
+        print_json({"folder": str(target), "rows": written})
     else:
         for name, rows in written.items():
             say(f"{target / name}: {number(rows, 'row')}")
@@ -303,7 +257,7 @@ def history(folder: Path, record_id: str, as_json: bool) -> None:
     with observatory.load(folder).ledger() as ledger:
         entries = ledger.history(record_id)
     if as_json:
-        _print_json([asdict(entry) for entry in entries])
+        print_json([asdict(entry) for entry in entries])
     else:
         for entry in entries:
             say(entry.text)
@@ -323,7 +277,7 @@ def city(name: str, country: str, as_json: bool) -> None:
 
     found = Gazetteer.load().resolve(name, country)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
     elif found.city:
         c = found.city
         people = f", {c.population:,} inhabitants" if c.population else ""
@@ -379,9 +333,8 @@ def demo(folder: Path, synthetic: bool, show: bool | None) -> None:
         click.launch(str(published.index.absolute()))
 
 
-def _print_json(value: Any) -> None:
-    # ASCII alone, so that neither the terminal nor its encoding can change what a script reads.
-    click.echo(json.dumps(value, indent=1))
+for verb in VERBS:
+    app.add_command(verb)
 
 
 def main() -> None:

@@ -4,13 +4,15 @@ One YAML file holds it. A *dimension* asks a question whose answer is one class 
 several (`multi`). A *derived* dimension is never asked: it follows from the answers, either by a
 rule (`innovative` = all four tests are yes) or by a roll-up of classes (`logistics` and
 `labour_employment` shown as one). The version of a codebook is the hash of its content, so two
-files that differ only in layout or comments are the same version.
+files that differ only in layout or comments are the same version. A *crosswalk* says what the
+classes of an earlier version have become, so that codings by it need not all be made again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +23,7 @@ import yaml
 from innovatory.errors import CodebookError
 
 CANNOT_TELL = "unclear"
+RECODE = "recode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,14 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A question put to coders."""
+    """A question put to coders; `notes` help them to answer it and change nothing that is asked."""
 
     id: str
     title: str
     question: str
     multi: bool
     classes: tuple[Class, ...]
+    notes: str = ""
 
     @property
     def hash(self) -> str:
@@ -89,6 +93,19 @@ class Derived:
         return self.how.of if isinstance(self.how, Rule) else (self.how.of,)
 
 
+@dataclass(frozen=True, slots=True)
+class Crosswalk:
+    """What became of the classes of a dimension since an earlier version of the codebook.
+
+    Each class of then comes with its class of today; with none, or with several to choose from,
+    what was coded so must be coded again.
+    """
+
+    version: str
+    dimension: str
+    classes: tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @dataclass(frozen=True)
 class Codebook:
     """A parsed codebook; `version` is the hash of its content, `label` the author's number."""
@@ -100,6 +117,7 @@ class Codebook:
     dimensions: tuple[Dimension, ...]
     derived: tuple[Derived, ...]
     text: str
+    crosswalks: tuple[Crosswalk, ...] = ()
 
     def dimension(self, name: str) -> Dimension | Derived | None:
         """The asked or derived dimension of that id, or None."""
@@ -165,6 +183,7 @@ def _humanise(name: str) -> str:
 Node = yaml.nodes.Node
 # libyaml reads ten times as fast, where the wheel has it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_VERSION = re.compile(r"[0-9a-f]{16}")
 
 
 class _Parser:
@@ -189,7 +208,7 @@ class _Parser:
         if root is None:
             raise CodebookError(f"{self.name}: the file is empty; start from the default codebook")
         top = self.mapping(root, "the codebook")
-        known = ("version", "unit", "rule", "dimensions", "derived", "labels")
+        known = ("version", "unit", "rule", "dimensions", "derived", "labels", "crosswalk")
         self.only(top, known, "the codebook")
         if "dimensions" not in top:
             raise self.error(root, "no 'dimensions'; a codebook needs at least one")
@@ -206,11 +225,15 @@ class _Parser:
             if name not in asked and name not in {d.id for d in derived}:
                 raise self.error(node, f"labels for {name!r}, which is not a dimension")
         scalars = {k: self.scalar(top[k], k) for k in ("version", "unit", "rule") if k in top}
-        content = [
+        crosswalks = tuple(self.crosswalks(top["crosswalk"], asked)) if "crosswalk" in top else ()
+        content: list[object] = [
             scalars,
             [[d.title, [c.label for c in d.classes], d.hash] for d in dimensions],
             [repr(d) for d in derived],
         ]
+        # Codebooks that have neither keep the versions they had before there were any.
+        if crosswalks or any(d.notes for d in dimensions):
+            content += [[d.notes for d in dimensions], [repr(c) for c in crosswalks]]
         return Codebook(
             label=scalars.get("version", ""),
             version=_hash(content)[:16],
@@ -219,11 +242,12 @@ class _Parser:
             dimensions=dimensions,
             derived=derived,
             text=text,
+            crosswalks=crosswalks,
         )
 
     def dimension(self, key: str, node: Node, labels: _Labels) -> Dimension:
         body = self.mapping(node, key)
-        self.only(body, ("question", "type", "classes"), key)
+        self.only(body, ("question", "type", "classes", "notes"), key)
         for needed in ("question", "classes"):
             if needed not in body:
                 raise self.error(node, f"dimension {key!r} has no {needed!r}")
@@ -238,7 +262,8 @@ class _Parser:
         if not classes:
             raise self.error(body["classes"], f"dimension {key!r} has no classes")
         question = self.scalar(body["question"], "question")
-        return Dimension(key, title or _humanise(key), question, how == "multi", classes)
+        notes = self.scalar(body["notes"], "notes") if "notes" in body else ""
+        return Dimension(key, title or _humanise(key), question, how == "multi", classes, notes)
 
     def derived(
         self, key: str, node: Node, labels: _Labels, asked: dict[str, Dimension]
@@ -317,6 +342,42 @@ class _Parser:
         if clash := {c.id for c in kept} & {c.id for c in classes}:
             raise self.error(body["classes"], f"{clash.pop()!r} is both rolled up and kept")
         return RollUp(of, tuple(into.items())), (*classes, *kept)
+
+    def crosswalks(self, node: Node, asked: dict[str, Dimension]) -> Iterator[Crosswalk]:
+        for version, dimensions in self.items(node, "crosswalk"):
+            if not _VERSION.fullmatch(version):
+                raise self.error(
+                    dimensions, f"crosswalk from {version!r}, which is no version of a codebook; "
+                    "write the 16 characters that 'innovatory codebook diff' prints"
+                )  # fmt: skip
+            for name, classes in self.items(dimensions, f"crosswalk from {version}"):
+                if name not in asked:
+                    raise self.error(classes, f"crosswalk of {name!r}, which is not a dimension")
+                became = tuple(
+                    (old, self.became(name, child, asked[name]))
+                    for old, child in self.items(classes, f"crosswalk of {name}")
+                )
+                if not became:
+                    raise self.error(classes, f"crosswalk of {name!r} is empty; name its classes")
+                yield Crosswalk(version, name, became)
+
+    def became(self, name: str, node: Node, dimension: Dimension) -> tuple[str, ...]:
+        """The classes of today that a class of then has become; none where it is coded again."""
+        if isinstance(node, yaml.SequenceNode):
+            listed = self.names(node, f"crosswalk of {name}")
+        else:
+            listed = (self.scalar(node, f"crosswalk of {name}"),)
+            if listed == (RECODE,) and RECODE not in dimension.class_ids:
+                return ()
+        for new in listed:
+            if new not in dimension.class_ids:
+                raise self.error(
+                    node, f"crosswalk of {name!r}: {new!r} is not a class of {name}; "
+                    f"use {', '.join(dimension.class_ids)} or {RECODE}"
+                )  # fmt: skip
+        if len(set(listed)) < len(listed):
+            raise self.error(node, f"crosswalk of {name!r} names a class twice; keep one")
+        return listed
 
     def labels(self, node: Node | None) -> _Labels:
         if node is None:

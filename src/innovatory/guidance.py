@@ -52,6 +52,7 @@ class Machine:
         with current(observatory) as engine:
             corpus = predictions.read_corpus(engine)
             book = observatory.book
+            answers = predictions.read_answers(engine, book, corpus.record_ids)
             names = [d.id for d in book.dimensions]
             table, _ = predict(engine, observatory, names)
             for name in names:
@@ -61,7 +62,7 @@ class Machine:
                 likely = table.filter(pc.field("dimension") == name)["probability"].to_numpy()
                 self._likely[name] = likely.reshape(-1, len(asked.classes))
         self._row = {record_id: n for n, record_id in enumerate(corpus.record_ids)}
-        self._features = coder.features(corpus, seed=self._seed)
+        self._features = coder.features(corpus, seed=self._seed, answers=answers or None)
         self.name = f"machine:{self._features.key[:8]}"
 
     def suggest(self, record_id: str, passages: Mapping[str, str]) -> dict[str, Suggested]:

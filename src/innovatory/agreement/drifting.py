@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from innovatory.agreement.measures import REPLICATES, SMALLEST, Floats
 from innovatory.agreement.tables import Answers, Scale, cell_seed, read
 
-PERMUTATIONS = 2_000
+PERMUTATIONS = 1_000
 _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(("coder_id", "dimension", "month"), pa.string()),
     **dict.fromkeys(("value", "low", "high", "rest", "p_value"), pa.float64()),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +17,9 @@ from innovatory.coder.encoding import Encoding, controlled
 from innovatory.coder.linear import VIEWS, Linear, Model
 from innovatory.coder.questions import Question
 from innovatory.errors import ObservatoryError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _DECIMALS = 6
 _WAITING = 2
@@ -57,6 +58,9 @@ def classify(
     if workers <= 1:
         yield from (_classified(batch, stack) for batch in batches)
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(stack,)
     ) as pool:

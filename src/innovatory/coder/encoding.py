@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from innovatory.coder.corpora import FIELDS, Corpus
 from innovatory.coder.encoder import Encoder, encoded
-from innovatory.coder.words import terms
+from innovatory.coder.vocabulary import Vocabulary, fit_vocabulary, principal_directions
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -27,21 +27,10 @@ Rows = NDArray[np.intp]
 Answers = Mapping[str, tuple[Rows, Array]]
 
 COMPONENTS = 64
-# Title and keywords say in few words what the description says in many.
-_REPEATED = {"title": 3, "local_name": 3, "keywords": 3}
-_MOST_TERMS = 100_000
 _BOUND = 3.0
+_NO_TEXT = ("",) * len(FIELDS)
 # From this many records on, a term or fact must occur twice, or five times, to be told of.
 _MANY = 50
-
-
-def document(fields: Sequence[str]) -> list[str]:
-    """The terms of a record's texts (in the order of FIELDS), those of its title repeated."""
-    found: list[str] = []
-    for name, text in zip(FIELDS, fields, strict=True):
-        if text:
-            found += terms(text) * _REPEATED.get(name, 1)
-    return found
 
 
 def controlled() -> Any:
@@ -109,14 +98,14 @@ class Encoding:
     brought to one size.
     """
 
-    vectorizer: Any
+    vocabulary: Vocabulary
     components: Array
     facts: Facts
     scales: tuple[float, ...] = ()
 
     def words(self, fields: Iterable[Sequence[str]]) -> sparse.csr_matrix:
         """TF-IDF (records, terms), rows of length 1, or 0 where no term is known."""
-        return self.vectorizer.transform(fields)
+        return self.vocabulary.transform(fields)
 
     def topics(self, words: sparse.csr_matrix) -> Array:
         """Latent semantic components (records, components), rows of length 1 or 0."""
@@ -126,7 +115,7 @@ class Encoding:
 
     def projections(self, texts: Sequence[str]) -> tuple[Array, Array]:
         """Matrices (terms, texts) and (components, texts) that give cosines with these texts."""
-        others = self.words([("",) * (len(FIELDS) - 1) + (text,) for text in texts])
+        others = self.words([(*_NO_TEXT[1:], text) for text in texts])
         return np.asarray(others.T.todense(), dtype=np.float64), self.topics(others).T
 
 
@@ -159,9 +148,10 @@ def features(
     bytes, in whatever order the records came.
     """
     with controlled():
-        vectorizer, words = _fit_words(corpus.fields)
-        components = _fit_topics(words, seed)
-        encoding = Encoding(vectorizer, components, Facts.fit(corpus.facts))
+        least = 2 if len(corpus.record_ids) >= _MANY else 1
+        vocabulary, words = fit_vocabulary(corpus.fields, least=least)
+        components = principal_directions(words, number=COMPONENTS, seed=seed)
+        encoding = Encoding(vocabulary, components, Facts.fit(corpus.facts))
         views: dict[str, Any] = {
             "words": words,
             "topics": encoding.topics(words),
@@ -174,35 +164,8 @@ def features(
     views = {name: matrix for name, matrix in views.items() if matrix.shape[1]}
     key = _key(corpus, seed, encoder, answers)
     scales = tuple(_scale(matrix) for matrix in views.values())
-    encoding = Encoding(vectorizer, components, encoding.facts, scales)
+    encoding = replace(encoding, scales=scales)
     return Features(corpus.record_ids, encoding, views, seed, key)
-
-
-def _fit_words(fields: Sequence[Sequence[str]]) -> tuple[Any, sparse.csr_matrix]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    def vectorizer(least: int) -> Any:
-        return TfidfVectorizer(
-            analyzer=document, sublinear_tf=True, min_df=least, max_features=_MOST_TERMS
-        )
-
-    try:
-        fitted = vectorizer(2 if len(fields) >= _MANY else 1)
-        return fitted, fitted.fit_transform(fields)
-    except ValueError:
-        # No term at all, or none that occurs twice: one that no text holds keeps the shapes.
-        fitted = vectorizer(1).fit([("nothing", *[""] * (len(FIELDS) - 1))])
-        return fitted, fitted.transform(fields)
-
-
-def _fit_topics(words: sparse.csr_matrix, seed: int) -> Array:
-    from sklearn.decomposition import TruncatedSVD
-
-    number = min(COMPONENTS, min(words.shape) - 1)
-    if number < 1 or words.nnz == 0:
-        return np.zeros((words.shape[1], 0))
-    fitted = TruncatedSVD(number, random_state=seed, n_iter=2).fit(words)
-    return np.ascontiguousarray(fitted.components_.T)
 
 
 def _answers(answers: Answers, records: int) -> Array:

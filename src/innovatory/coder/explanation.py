@@ -88,9 +88,9 @@ def _moved(
     if not question.multi and others.size:
         beyond = beyond - np.delete(effect, best, axis=1) @ (others / max(others.sum(), 1e-12))
     added = words.data * beyond
-    names = features.encoding.vectorizer.get_feature_names_out()
+    names = features.encoding.vocabulary.names
     order = np.lexsort((words.indices, -added))[:_MOST_TERMS]
-    return best, {str(names[words.indices[n]]): float(added[n]) for n in order if added[n] > 0}
+    return best, {names[words.indices[n]]: float(added[n]) for n in order if added[n] > 0}
 
 
 def _effects(features: Features, model: Linear, words: object) -> Array:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,16 +79,23 @@ class Design:
 
 @dataclass(frozen=True)
 class Fit:
-    """Models without each fold, and last the one of all labels: (views,) x (models, n, classes).
+    """Models without each fold, and last the one of all labels.
 
-    `means` are the shares of the classes among what each model learnt from.
+    `means` (models, classes) are the shares of the classes among what each model learnt from,
+    `own` (views, n, classes) the scores of the learnt rows by the models without their fold.
     """
 
     design: Design
-    weights: tuple[Array, ...]
+    votes: Array
     means: Array
+    own: Array
     calibrations: tuple[Calibration, ...]
     prior: Calibration
+
+    @cached_property
+    def weights(self) -> tuple[Array, ...]:
+        """Dual weights (models, n, classes) of each view's ridge."""
+        return tuple(one.weights(self.votes) for one in self.design.ridges)
 
 
 def predict(
@@ -105,10 +112,12 @@ def predict(
         fold = np.full(len(features), -1)
         fold[labels.rows] = fitted.design.fold
         shares = np.zeros((len(features), len(question.classes)))
-        for first in range(0, len(features), _CHUNK):
-            rows = np.arange(first, min(first + _CHUNK, len(features)))
-            scores = ridge_scores(features, fitted, rows)
-            shares[rows] = _chosen(fitted, scores, definitions[:, rows], fold[rows], question)
+        learnt = fitted.design.rows[fitted.design.learnt]
+        shares[learnt] = _left_out(fitted, definitions[:, learnt], question)
+        others = np.setdiff1d(np.arange(len(features)), learnt)
+        for first in range(0, len(others), _CHUNK):
+            rows = others[first : first + _CHUNK]
+            shares[rows] = _chosen(features, fitted, definitions, fold, rows, question)
     probability = _rounded(shares, multi=question.multi)
     told = None
     if len(labels.rows):
@@ -146,23 +155,24 @@ def fit(features: Features, labels: Labels, question: Question, *, seed: int, fo
     fold = design.fold[design.learnt]
     parts = [votes[fold != k] for k in range(design.folds)] + [votes]
     means = np.array([p.mean(axis=0) if len(p) else np.zeros(votes.shape[1]) for p in parts])
-    weights = tuple(one.weights(votes) for one in design.ridges)
     views = len(design.ridges)
     prior_weights = [*(WEIGHTS[name] for name in design.names), *DEFINITION_WEIGHTS]
     precision = np.array([RIDGE_PRECISION] * views + [DEFINITION_PRECISION] * DEFINITION_VIEWS)
     planes = [one.left_out(votes) for one in design.ridges]
     definitions = definition_scores(features, question)[:, rows[design.learnt]]
-    calibrations = []
+    own, calibrations = np.zeros((views, *votes.shape)), []
     for k in range(design.folds + 1):
         seen = fold != k
-        learnt = [(plane[k] - means[k]) / deviation(means[k]) for plane in planes]
-        scores = np.array([*learnt, *definitions])[:, seen]
+        learnt = np.array([(plane[k] - means[k]) / deviation(means[k]) for plane in planes])
+        learnt = learnt.reshape(own.shape)
+        own[:, ~seen] = learnt[:, ~seen]
+        scores = np.concatenate([learnt, definitions])[:, seen]
         prior = Calibration(np.array(prior_weights), offsets(votes[seen], multi=question.multi))
         calibrations.append(
             calibrate(scores, votes[seen], prior=prior, precision=precision, multi=question.multi)
             if seen.any() else prior
         )  # fmt: skip
-    return Fit(design, weights, means, tuple(calibrations), prior)
+    return Fit(design, votes, means, own, tuple(calibrations), prior)
 
 
 def definition_scores(features: Features, question: Question) -> Array:
@@ -214,18 +224,31 @@ def deviation(means: Array) -> Array:
     return found
 
 
+def _left_out(fitted: Fit, definitions: Array, question: Question) -> Array:
+    """The learnt rows' probabilities, each from the model without its fold."""
+    shares = np.zeros(fitted.votes.shape)
+    fold = fitted.design.fold[fitted.design.learnt]
+    scores = np.concatenate([fitted.own, definitions])
+    for k in range(fitted.design.folds):
+        rows = fold == k
+        logits = fitted.calibrations[k].logits(scores[:, rows])
+        shares[rows] = probabilities(logits, multi=question.multi)
+    return shares
+
+
 def _chosen(
-    fitted: Fit, scores: Array, definitions: Array, fold: Rows, question: Question
+    features: Features, fitted: Fit, definitions: Array, fold: Rows, rows: Rows, question: Question
 ) -> Array:
-    """A labelled row's probability from the model without its fold, else the mean of the folds."""
+    """Other rows' probabilities: the mean of the folds' models, or the own fold's if labelled."""
+    scores = ridge_scores(features, fitted, rows)
     logits = np.array(
-        [one.logits(np.concatenate([scores[:, k], definitions]))
+        [one.logits(np.concatenate([scores[:, k], definitions[:, rows]]))
          for k, one in enumerate(fitted.calibrations)]
     )  # fmt: skip
     each = probabilities(logits, multi=question.multi)
     mean: Array = each[: fitted.design.folds].mean(axis=0) if fitted.design.folds else each[-1]
-    own = fold >= 0
-    mean[own] = each[fold[own], np.flatnonzero(own)]
+    own = np.flatnonzero(fold[rows] >= 0)
+    mean[own] = each[fold[rows][own], own]
     return mean
 
 

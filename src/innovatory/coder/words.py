@@ -1,8 +1,10 @@
-"""The terms of a text, by script: words and pairs of words where a script has spaces, runs of
-characters where it has none (Chinese, Japanese, Thai, Lao, Khmer, Burmese), both for Korean.
+"""The terms of a text, by script.
 
-The script is decided run by run, so that a text in two scripts is read right in both. No list of
-stop words and no stemming: what is frequent everywhere weighs little anyway, in any language.
+Where a script has spaces: words, pairs of words, and the beginnings of long words, which inflected
+forms share. Where it has none (Chinese, Japanese, Thai, Lao, Khmer, Burmese): runs of two and three
+characters. Korean gets words and runs of two. The script is decided run by run, so that a text in
+two scripts is read right in both. No list of stop words: what is frequent everywhere weighs little
+anyway, in any language.
 """
 
 from __future__ import annotations
@@ -27,28 +29,30 @@ _RUN = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<hangul>[{_HANGUL}]+)|[^{_UNSPACED}{_HANGUL}]+"
 )
 _ASCII_WORD = re.compile(r"\w\w+", re.ASCII)
+_BEGINNING = 5
 
 Span = tuple[str, int, int]
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text in their order, lower case, repeated as often as they occur.
+    """The terms of a text, lower case, repeated as often as they occur; order means nothing.
 
     >>> terms("Smart bus lanes")
     ['smart', 'bus', 'lanes', 'smart bus', 'bus lanes']
+    >>> terms("mobility"), terms("서울시")
+    (['mobility', 'mobil*'], ['서울시', '서울', '울시'])
     >>> terms("東京都 AI")
-    ['東京', '東京都', '京都', 'ai']
-    >>> terms("서울시")
-    ['서울시', '서울', '울시']
+    ['ai', '東京', '京都', '東京都']
     """
     if text.isascii():
         words = _ASCII_WORD.findall(text.lower())
-        return words + [f"{a} {b}" for a, b in pairwise(words)]
+        pairs = [f"{a} {b}" for a, b in pairwise(words)]
+        return words + [f"{w[:_BEGINNING]}*" for w in words if len(w) > _BEGINNING] + pairs
     return [term for term, _, _ in spans(text)]
 
 
 def spans(text: str) -> list[Span]:
-    """The terms of a text as (term, start, end): the words of `text[start:end]`.
+    """The terms of a text as (term, start, end): each stands in `text[start:end]`.
 
     >>> spans("A bus lane")
     [('bus', 2, 5), ('lane', 6, 10), ('bus lane', 2, 10)]
@@ -57,16 +61,18 @@ def spans(text: str) -> list[Span]:
     parts: list[Span] = []
     for word in _WORD.finditer(text):
         for run in _RUN.finditer(word.group()):
-            start = word.start() + run.start()
-            piece, end = run.group(), start + len(run.group())
+            piece, start = run.group(), word.start() + run.start()
             if run["unspaced"]:
                 parts += _grams(piece, start, (2, 3) if len(piece) > 1 else (1,))
             elif len(piece) > 1:
-                words.append((piece.lower(), start, end))
-                if run["hangul"] and len(piece) > 2:
-                    parts += _grams(piece, start, (2,))
-    pairs = [(f"{a} {b}", s, e) for (a, s, _), (b, _, e) in pairwise(words)]
-    return sorted(words + parts, key=lambda term: term[1]) + pairs
+                lower, end = piece.lower(), start + len(piece)
+                words.append((lower, start, end))
+                if run["hangul"]:
+                    parts += _grams(piece, start, (2,)) if len(piece) > 2 else ()
+                elif len(lower) > _BEGINNING:
+                    parts.append((f"{lower[:_BEGINNING]}*", start, end))
+    pairs = [(f"{a} {b}", start, end) for (a, start, _), (b, _, end) in pairwise(words)]
+    return words + parts + pairs
 
 
 def _grams(piece: str, start: int, lengths: tuple[int, ...]) -> Iterator[Span]:

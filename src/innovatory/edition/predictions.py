@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from innovatory.codebook import Codebook
 from innovatory.engine import Engine, key_of, quoted
@@ -53,12 +54,14 @@ def take(
     from innovatory import coder
 
     corpus = read_corpus(engine)
-    features = cache(lambda: coder.features(corpus, seed=seed))
+    answers = read_answers(engine, book, corpus.record_ids)
+    features = cache(lambda: coder.features(corpus, seed=seed, answers=answers or None))
+    said = repr([(name, a.tolist(), b.tolist()) for name, (a, b) in sorted(answers.items())])
     tables, scores = [], []
     for name in dimensions:
         asked = question(book, name)
         labels = read_labels(engine, asked, corpus.record_ids)
-        given = [corpus.key, str(seed), str(FOLDS), repr(asked), repr(labels.rows.tolist()),
+        given = [corpus.key, said, str(seed), str(FOLDS), repr(asked), repr(labels.rows.tolist()),
                  repr(labels.votes.tolist())]  # fmt: skip
 
         def make(asked: coder.Question = asked, labels: coder.Labels = labels) -> pa.Table:
@@ -109,6 +112,35 @@ def read_labels(
     for row in said:
         votes[at[row_of[row["record_id"]]], place[row["class"]]] = row["votes"]
     return coder.Labels(np.array(rows, np.int64), votes)
+
+
+def read_answers(
+    engine: Engine, book: Codebook, record_ids: Sequence[str]
+) -> dict[str, tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    """What coders other than the reference ones said: rows of the corpus and one-hot answers.
+
+    A language model or a set of rules so helps the machine coder, as far as people bear it out.
+    """
+    row_of = {record_id: n for n, record_id in enumerate(record_ids)}
+    said = engine.rows(
+        "SELECT coder_id, dimension, record_id, value FROM codings "
+        "ANTI JOIN reference USING (coder_id) ORDER BY ALL"
+    )
+    grouped: dict[tuple[str, str], list[tuple[int, list[str]]]] = {}
+    for row in said:
+        answer = (row_of[row["record_id"]], row["value"].split("|"))
+        grouped.setdefault((row["coder_id"], row["dimension"]), []).append(answer)
+    found = {}
+    for (coder_id, dimension), answers in grouped.items():
+        known = book.dimension(dimension)
+        assert known is not None
+        place = {c.id: n for n, c in enumerate(known.classes)}
+        given = np.zeros((len(answers), len(place)))
+        for n, (_, classes) in enumerate(answers):
+            given[n, [place[name] for name in classes]] = 1
+        rows = np.array([row for row, _ in answers], np.intp)
+        found[f"{coder_id} {dimension}"] = (rows, given)
+    return found
 
 
 def _table(

@@ -17,9 +17,9 @@ r, so that a class or a city in which no machine error has shown yet does not lo
 
 which for a simple random sample without them is N^2 (1 - n/N) s^2 / n. Without a machine r = 1.
 With one, r^2 = n_d / 2n + (what the machine itself doubts in the domain, times how much more it
-errs than it doubts in the whole sample), at most 1, where n_d of the n coded records are in the
-domain: docs/estimates.md has the measurements behind this. A record with p = 1 stands for itself
-alone and adds nothing; where everything is coded nothing is left to sampling.
+errs than it doubts in the cells estimated together), at most 1, where n_d of the n coded records
+are in the domain: docs/estimates.md has the measurements behind this. A record with p = 1 stands
+for itself alone and adds nothing; where everything is coded nothing is left to sampling.
 
 Where coders differ no sample size decides who is right. low and high are then the values under
 the settlements most and least against the class; they are seen on records with two coders or more,

@@ -92,7 +92,7 @@ def pool(
     own = np.zeros(values.shape)
     # A domain without an estimate: its own value varies by A around a mean that is itself in doubt.
     spread = np.full(values.shape, between + 1 / weight.sum())
-    kept = between * weight
+    kept = between / (variance + between)
     own[known] = kept
     value[known] = kept * y + (1 - kept) * middle
     doubt = _doubt_of_weight(y, variance, between)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -21,7 +21,8 @@ from innovatory.ledger import schema
 from innovatory.ledger.history import HistoryEntry, record_history
 from innovatory.ledger.intake import Check, Intake
 from innovatory.ledger.store import Store, open_store, storable
-from innovatory.records import Coder, Reject, Row, Source
+from innovatory.ledger.versions import stored_records
+from innovatory.records import Coder, Record, Reject, Row, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -197,6 +198,23 @@ class Ledger:
         with self._store.reading() as connection:
             upto = _head(connection) if batch is None else batch
             return current_facts(self._store, connection, upto)
+
+    def records(self, ids: Collection[str] | None = None) -> dict[str, Record]:
+        """The current versions of records (None: of all), as their sources tell them, by id."""
+        table = schema.records
+        with self._store.reading() as connection:
+            if ids is None:
+                query = select(table.c.seq, table.c.record_id).order_by(table.c.seq)
+                rows = [tuple(row) for row in connection.execute(query)]
+            else:
+                rows = self._store.matching(
+                    connection, ("seq", "record_id"), table=table.name, key=("record_id",),
+                    keys={(record_id,) for record_id in ids},
+                )  # fmt: skip
+            # A later version of a record comes after it.
+            last = {record_id: seq for seq, record_id in rows}
+            told = stored_records(self._store, connection, list(last.values()))
+        return {record.id: record for record in told.values()}
 
     def history(self, record_id: str) -> list[HistoryEntry]:
         """Every version of a record, and of the facts about it, oldest first.

@@ -1,0 +1,338 @@
+"""The verbs of coding: draw, review, agree, estimate, link; no logic of their own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from innovatory.command import ASIDE, FILE, FOLDER, FOUND, JSON, an_id, print_json
+from innovatory.console import fault, has_browser, number, say
+
+PATH = click.Path(dir_okay=False, path_type=Path)
+DIMENSION = click.option(
+    "--dimension", "dimensions", multiple=True, metavar="NAME",
+    help="Only this question; may be given again.  [default: all]",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("size", metavar="N", type=click.IntRange(min=1))
+@click.option("--design", default="simple_random", show_default=True,
+              type=click.Choice(["simple_random", "stratified", "uncertainty", "repeat"]),
+              help="stratified: in proportion; uncertainty: half at random, half where the machine "
+              "doubts; repeat: coded ones again, to the same coders, unmarked.")  # fmt: skip
+@click.option("--by", type=click.Choice(["city", "sector"]), default="city", show_default=True,
+              help="Strata of a stratified draw.")  # fmt: skip
+@click.option("--second", type=click.FloatRange(0, 1), default=0.2, show_default=True,
+              help="Share that a second coder codes as well, both blind.")  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice(["project", "living_lab"]), help="Only records of a kind."
+)
+@DIMENSION
+@click.option("--id", "draw_id", default="", callback=an_id, help="Id.  [default: draw-N]")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="[default: the observatory's]")
+@JSON
+def draw(folder: Path, size: int, draw_id: str, dimensions: Sequence[str], kind: str | None,
+         as_json: bool, **how: Any) -> None:  # fmt: skip
+    """Draw N records for coding, by design.
+
+    The draw is stored in the ledger, with its seed and with the probability of every record that
+    could have been drawn, before anyone sees a record of it. That is what lets shares be estimated
+    from the records coded (docs/estimates.md).
+    """
+    from innovatory import fieldwork, observatory
+
+    place = observatory.load(folder)
+    wanted = fieldwork.Wanted(
+        size, kind=kind or "", dimensions=tuple(dimensions), id=draw_id, **how
+    )
+    made = fieldwork.draw(place, wanted)
+    every = len(made.members) + len(made.frame)
+    if as_json:
+        print_json({"id": made.id, "design": made.design, "seed": made.seed, "frame": every,
+                    "members": dict(made.members), "second": made.second})  # fmt: skip
+        return
+    say(f"{made.id}: {number(len(made.members), 'record')} of {every:,} drawn ({made.design}, seed "
+        f"{made.seed}), {len(made.second):,} of them for a second coder; code them with "
+        f"'innovatory review {shlex.quote(str(folder))}'")  # fmt: skip
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535),
+              help="0 takes any that is free.")  # fmt: skip
+@click.option("--allow-remote", "remote", multiple=True, metavar="NAME",
+              help="Let others in, by this name of the machine; may be given again.")  # fmt: skip
+@click.option("--machine/--no-machine", default=True, show_default=True,
+              help="Show suggestions of the machine coder where an item is not blind.")  # fmt: skip
+@click.option("--open/--no-open", "show", default=None,
+              help="Open it in a browser.  [default: where there is one]")  # fmt: skip
+def review(folder: Path, host: str, port: int, remote: Sequence[str], machine: bool,
+           show: bool | None) -> None:  # fmt: skip
+    """Serve the review app, in which people code and adjudicate.
+
+    Coders need an account: 'innovatory coder add DIR NAME'. It listens on this machine alone
+    unless --host and --allow-remote say otherwise (docs/review.md).
+    """
+    from innovatory import observatory, reviewing
+
+    def ready(address: str) -> None:
+        say(f"the review app is at {address}; stop it with Ctrl-C")
+        if show or (show is None and has_browser()):
+            click.launch(address)
+
+    reviewing.serve(
+        observatory.load(folder), host=host, port=port, remote=remote, machine=machine, ready=ready
+    )
+
+
+@click.group()
+def coder() -> None:
+    """Add people who may use the review app."""
+
+
+@coder.command("add")
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("name", callback=an_id)
+@click.option("--role", type=click.Choice(["coder", "adjudicator", "admin"]), default="coder",
+              show_default=True, help="What they may do.")  # fmt: skip
+@click.option("--ask", is_flag=True, help="Ask for a password instead of making one.")
+def coder_add(folder: Path, name: str, role: str, ask: bool) -> None:
+    """Add a person; their password is made and printed once."""
+    from innovatory import observatory
+    from innovatory.review import add_coder
+
+    chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else ""
+    password = add_coder(observatory.load(folder), name, role=role, password=chosen)
+    say(
+        f"{name} may log in as {role}" + ("" if ask else f"; password, shown this once: {password}")
+    )
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--llm", "settings", type=FILE, help="Let the language model of a settings file code "
+              "(docs/llm.md).")  # fmt: skip
+@click.option("--draw", "draw_id", default="", metavar="ID", help="Only the records of a draw.")
+@DIMENSION
+@click.option("--replay", is_flag=True, help="Take answers from the archive alone.")
+@JSON
+def code(folder: Path, settings: Path | None, draw_id: str, dimensions: Sequence[str], replay: bool,
+         as_json: bool) -> None:  # fmt: skip
+    """Train the machine coder and say how good it is.
+
+    It learns from what the reference coders answered, and is tried on records it has not seen.
+    It needs no label to begin with. What it expects enters a share only through the estimator.
+    With --llm a language model codes, archived; its answers are kept, and count only as help to
+    the machine coder.
+    """
+    from innovatory import fieldwork, observatory
+
+    place = observatory.load(folder)
+    if settings:
+        from innovatory import llmcoding
+
+        asked = llmcoding.Asked(draw_id, tuple(dimensions), replay)
+        summary, rejects = llmcoding.run(place, settings, asked)
+        _tell_import(summary, rejects, as_json=as_json)
+        return
+    if draw_id or replay:
+        raise click.UsageError("--draw and --replay are for --llm")
+    rows = fieldwork.machine(place).to_pylist()
+    rows = [row for row in rows if not dimensions or row["dimension"] in dimensions]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        if not row["labels"]:
+            say(f"{row['dimension']}: nothing coded yet; definitions alone")
+            continue
+        say(f"{row['dimension']}: right {row['accuracy']:.2f} (always the commonest: "
+            f"{row['majority_accuracy']:.2f}), macro-F1 {row['macro_f1']:.2f}, on "
+            f"{number(row['labels'], 'record')} by cross-validation")  # fmt: skip
+
+
+def _tell_import(summary: Any, rejects: Sequence[Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(summary) | {"rejects": [asdict(reject) for reject in rejects]})
+    else:
+        say(f"{summary.file}: {number(summary.by_kind.get('coding', 0), 'answer')}, "
+            f"{summary.new:,} new facts, batch {summary.batch}")  # fmt: skip
+        for reject in rejects:
+            say(f"  {fault(reject)}", err=True)
+    sys.exit(ASIDE if rejects else 0)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("draw_id", metavar="DRAW")
+@click.argument("file", type=PATH)
+@click.option("--format", "form", type=click.Choice(["xlsx", "csv", "label-studio", "argilla"]),
+              help="[default: by the file's name]")  # fmt: skip
+@click.option("--again", is_flag=True, help="Write over files that are there.")
+def send(folder: Path, draw_id: str, file: Path, form: str | None, again: bool) -> None:
+    """Write the records of a draw for coders who work elsewhere.
+
+    .xlsx and .csv are sheets, .json are tasks for Label Studio and .jsonl for Argilla, with their
+    settings beside them. 'innovatory receive' takes the answers back.
+    """
+    from innovatory import handout, observatory
+
+    for path in handout.send(observatory.load(folder), draw_id, file, form=form or "", again=again):
+        say(f"{path}: written")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("draw_id", metavar="DRAW")
+@click.argument("file", type=FILE)
+@click.option("--coder", default="", callback=an_id, help="Whose sheet it is.")
+@click.option("--who", multiple=True, metavar="THEIRS=OURS",
+              help="Which coder a user of the other tool is; may be given again.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["xlsx", "csv", "label-studio", "argilla"]),
+              help="[default: by the file's name]")  # fmt: skip
+@JSON
+def receive(folder: Path, draw_id: str, file: Path, coder: str, who: Sequence[str],
+            form: str | None, as_json: bool) -> None:  # fmt: skip
+    """Take answers back that were given in a sheet, Label Studio or Argilla.
+
+    Rows that were tampered with are set aside with a reason. Exits with 3 where any was.
+    """
+    from innovatory import handout, observatory
+
+    if wrong := [pair for pair in who if "=" not in pair]:
+        raise click.UsageError(f"--who {wrong[0]}: write THEIRS=OURS")
+    coders = dict(pair.split("=", 1) for pair in who)
+    back = handout.receive(observatory.load(folder), draw_id, file, form=form or "", coder=coder,
+                           coders=coders)  # fmt: skip
+    if not as_json:
+        for name, answers in back.answers.items():
+            say(f"{name}: {number(answers, 'answer')}")
+    _tell_import(back.summary, back.rejects, as_json=as_json)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--dimension", default="innovative", show_default=True, help="Whose shares.")
+@click.option("--by", "within", default="", metavar="NAME",
+              help="In each city, or class of a question.  [default: all together]")  # fmt: skip
+@click.option("--tell", nargs=2, type=float, metavar="A B",
+              help="To tell a share of A from one of B, such as 0.28 0.24.")  # fmt: skip
+@click.option("--within", "reach", type=click.FloatRange(0, 1, min_open=True), metavar="W",
+              help="To know each share to within W, such as 0.05.")  # fmt: skip
+@click.option("--next", "batch", default=60, show_default=True, type=click.IntRange(min=1),
+              help="How many to code next.")  # fmt: skip
+@JSON
+def plan(folder: Path, dimension: str, within: str, tell: tuple[float, float] | None,
+         reach: float | None, batch: int, as_json: bool) -> None:  # fmt: skip
+    """Say how many more records to code, and where, until a share is known well enough.
+
+    It goes by how far the machine was wrong on the records that are coded, so a first draw must
+    be coded. Rare classes are protected.
+    """
+    from innovatory import guidance, observatory
+    from innovatory.estimate.planning import Goal
+
+    if bool(tell) == bool(reach):
+        raise click.UsageError("say what for: --tell A B, or --within W")
+    goal = Goal.telling(*tell) if tell else Goal.within(reach or 0)
+    found = guidance.plan(observatory.load(folder), guidance.Asked(dimension, goal, within),
+                          batch=batch)  # fmt: skip
+    if as_json:
+        print_json({"sentence": found.sentence, "needed": dict(found.needed),
+                    "next": dict(found.batch), "done": found.done})  # fmt: skip
+    else:
+        say(found.sentence)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--merge", "merging", is_flag=True, help="Merge the pairs that are sure enough.")
+@click.option(
+    "--undo", "record_id", metavar="RECORD", help="Count a merged record as itself again."
+)
+@JSON
+def link(folder: Path, merging: bool, record_id: str | None, as_json: bool) -> None:
+    """Look for records that tell of the same project.
+
+    Pairs are printed with what speaks for and against them. Those marked 'review' are for a person
+    to decide, in the review app. Merges are facts of the ledger and can be undone.
+    """
+    from innovatory import linking, observatory
+
+    place = observatory.load(folder)
+    if record_id:
+        linking.undo(place, record_id)
+        say(f"{record_id}: counts as itself again")
+        return
+    found = linking.propose(place)
+    rows = found.pairs.to_pylist()
+    if as_json:
+        print_json({"pairs": rows, "merges": [asdict(one) for one in found.merges]})
+    else:
+        for row in rows:
+            say(f"{row['decision']} {row['score']:.3f}: {row['b']} -> {row['a']}: {row['reasons']}")
+        say(f"{number(len(rows), 'pair')}, {number(len(found.merges), 'merge')} sure enough")
+    if merging:
+        linking.merge(place, found.merges)
+        say(f"{number(len(found.merges), 'record')} merged; 'innovatory build' counts them so",
+            err=as_json)  # fmt: skip
+
+
+@click.group()
+def codebook() -> None:
+    """Compare codebooks."""
+
+
+@codebook.command("diff")
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option("--in", "folder", type=FOLDER, metavar="DIR",
+              help="Say what it means for the codings and shares of an observatory.")  # fmt: skip
+@JSON
+def codebook_diff(old: str, new: str, folder: Path | None, as_json: bool) -> None:
+    """Say what differs between two codebooks, and what becomes of the codings.
+
+    A and B are files, or versions that the observatory's ledger knows. With --in it is counted
+    which codings stay, are carried by a crosswalk or must be redone, and how each share that is
+    published moves.
+    """
+    from innovatory import codebooks
+
+    found = codebooks.compare(old, new, folder=folder)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        for line in found.lines():
+            say(line)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@JSON
+def verify(folder: Path, as_json: bool) -> None:
+    """Make every edition again from the ledger, and compare every number.
+
+    With the facts as they were when it was built. Exits with 4 where anything differs.
+    """
+    from innovatory import observatory, verifying
+
+    found = verifying.verify(observatory.load(folder))
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            for line in one.lines():
+                say(line)
+    sys.exit(FOUND if any(one.problems for one in found) else 0)
+
+
+VERBS = (draw, review, coder, code, send, receive, plan, link, codebook, verify)

@@ -1,0 +1,58 @@
+"""How good the machine coder is on real records, by the benchmark that docs/coder.md tells of."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from sources_data import ROOT, shared
+
+# Accuracy on records whose coders agree, and macro-F1 over all, by 10 folds: below what is
+# measured by about what other folds change.
+FLOORS = {
+    "driver": (0.87, 0.50),
+    "sector": (0.73, 0.63),
+    "goal": (0.85, 0.33),
+    "stage": (0.76, 0.62),
+    "innovative": (0.80, 0.55),
+}
+
+
+@pytest.fixture(scope="module")
+def measured() -> list[dict[str, Any]]:
+    """The benchmark's rows for the European projects."""
+    shared("data/cordis")
+    command = [sys.executable, "-m", "benchmarks.coder_cordis", "--json", "--only", "cordis",
+               "--repeats", "1", *FLOORS]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_scores_stay_above_their_floors(measured: list[dict[str, Any]]) -> None:
+    """With all 300 coded records each dimension is as good as it was found to be."""
+    found = {row["dimension"]: row for row in measured if row["labels"] == 300}
+    assert set(found) == set(FLOORS)
+    for name, (agreed, macro_f1) in FLOORS.items():
+        assert found[name]["agreed"] >= agreed, name
+        assert found[name]["macro_f1"] >= macro_f1, name
+        assert found[name]["accuracy"] > found[name]["majority"] + 0.1, name
+
+
+def test_probabilities_mean_what_they_say(measured: list[dict[str, Any]]) -> None:
+    """At every number of labels confidence and accuracy are at most a tenth apart."""
+    assert len(measured) == 4 * len(FLOORS)
+    assert all(row["ece"] < 0.12 for row in measured)
+
+
+def test_more_labels_lose_less(measured: list[dict[str, Any]]) -> None:
+    """The loss over the dimensions falls from 50 labels to 100, and to all."""
+    loss = {
+        size: sum(row["log_loss"] for row in measured if row["labels"] == size)
+        for size in (50, 100, 300)
+    }
+    assert loss[50] > loss[100] > loss[300]
