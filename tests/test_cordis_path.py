@@ -94,3 +94,11 @@ def test_exported_projects_give_the_same_edition(
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(place)).read_bytes(), (
             path.name
         )
+
+
+def test_the_coded_half_counts_as_drawn(cordis: tuple[Path, list[dict[str, Any]]]) -> None:
+    """The source says that its coded records were drawn at random: 300 of 600, each at 1/2."""
+    rows = pq.read_table(cordis[0] / "editions" / "2024" / "tables" / "draws.parquet").to_pylist()
+    assert {row["draw_id"] for row in rows} == {"random-300"}
+    assert {row["probability"] for row in rows} == {0.5}
+    assert all(row["second"] == row["drawn"] for row in rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from innovatory import codebook, geography
 from innovatory.codebook import Codebook
@@ -19,7 +19,7 @@ from innovatory.edition.build import Built, Input, build, prepare
 from innovatory.engine import Engine, key_of
 from innovatory.errors import EditionError, SourceError
 from innovatory.observatory import SETTINGS, Observatory
-from innovatory.records import Adjudication, Coding, Design, Record, Reject, Row, Source
+from innovatory.records import Adjudication, Coding, Design, Draw, Record, Reject, Row, Source
 from innovatory.remembered import Remembered
 
 if TYPE_CHECKING:
@@ -87,9 +87,36 @@ def collect(
         for path in paths:
             for book in _codebooks(path):
                 ledger.add_codebook(book.version, book.text)
-        return [
-            _import(observatory, ledger, one, file, progress) for one in given for file in one.files
-        ]
+        found = []
+        for one in given:
+            found += [_import(observatory, ledger, one, file, progress) for file in one.files]
+            if one.coded_at_random:
+                _declare_draw(ledger, one)
+        return found
+
+
+def _declare_draw(ledger: Ledger, given: Descriptor) -> None:
+    """Record that the coded records of a source were drawn at random from all of it; once."""
+    facts = ledger.facts()
+    told: list[dict[str, Any]] = facts["records"].select(["record_id", "source_id"]).to_pylist()
+    every = [row["record_id"] for row in told if row["source_id"] == given.source.id]
+    answers: list[dict[str, Any]] = facts["codings"].select(["record_id", "coder_id"]).to_pylist()
+    coders: dict[str, set[str]] = {record_id: set() for record_id in every}
+    for row in answers:
+        coders.get(row["record_id"], set()).add(row["coder_id"])
+    coded = {record_id for record_id, found in coders.items() if found}
+    declared = given.coded_at_random in facts["draws"]["draw_id"].to_pylist()
+    if declared or not coded or len(coded) == len(every):
+        return
+    chance = len(coded) / len(every)
+    draw = Draw(
+        given.coded_at_random, "simple_random", note="declared by the source",
+        members=dict.fromkeys(sorted(coded), chance),
+        frame={record_id: chance for record_id in every if record_id not in coded},
+        second=tuple(record_id for record_id in sorted(coded) if len(coders[record_id]) > 1),
+    )  # fmt: skip
+    ledger.import_file([Row(1, draw)], source=given.source, file=f"draw {draw.id}",
+                       sha256=key_of([repr(draw)]))  # fmt: skip
 
 
 def _described(path: Path, gathered: Gathered) -> list[Descriptor]:

@@ -33,6 +33,7 @@ _KEYS = frozenset(_TEXTS) | {
     "mapping",
     "path",
     "coders",
+    "coded_at_random",
 }
 
 
@@ -43,7 +44,9 @@ class Descriptor:
     `files` are absolute and in import order (records before codings); `prefix` is put before
     every record id of the source; `reader` '' means by file kind and content; `renamed` gives
     for a coder's id in the files the one the ledger knows, which is also that in `coders`;
-    `codebook` is the version that answers are to which say none themselves.
+    `codebook` is the version that answers are to which say none themselves. `coded_at_random`,
+    where the records that come with codings were drawn at random from all of the source, is the
+    id of that draw.
     """
 
     source: Source
@@ -54,6 +57,7 @@ class Descriptor:
     coders: tuple[Coder, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     codebook: str = ""
+    coded_at_random: str = ""
 
 
 def describe(path: Path, *, default: Source | None = None) -> Descriptor:
@@ -147,6 +151,9 @@ def _load(path: Path) -> Descriptor:
     prefix = _text(table, "prefix", path)
     if prefix and not valid_id(prefix):
         raise SourceError(f"{path}: prefix {prefix!r} cannot begin an id; use a-z, 0-9 and '-'")
+    draw = _text(table, "coded_at_random", path)
+    if draw and not valid_id(draw):
+        raise SourceError(f"{path}: coded_at_random {draw!r} cannot be the id of a draw")
     mapping = _text(table, "mapping", path)
     files = _files_of(folder) if names is None else tuple(_inside(folder, n, path) for n in names)
     return Descriptor(
@@ -158,6 +165,7 @@ def _load(path: Path) -> Descriptor:
         _inside(path.parent.resolve(), mapping, path) if mapping else None,
         coders,
         renamed,
+        coded_at_random=draw,
     )
 
 
