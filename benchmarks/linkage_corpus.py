@@ -149,6 +149,7 @@ FACTS = [
 ]
 THINGS = ("sensors", "households", "vehicles", "stations", "screens", "buildings", "lamps")
 PORTALS = ("projects.example.org", "cities-atlas.example.net", "funding.example.eu")
+ARTICLES = range(12)
 LEGAL = ("", " Ltd", " GmbH", " S.A.", " AG", " B.V.", " Inc.")
 PHASES = ((" phase 2", " II", " 2.0", " - Phase II", ": second phase"),
           (" phase 3", " III", " 3.0", " - Phase III", ": third phase"))  # fmt: skip
@@ -172,6 +173,7 @@ class Noise:
     city_unresolved: float = 0.05
     no_grant: float = 0.5
     no_phase: float = 0.03
+    district: float = 0.4
     other_account: float = 0.03
 
 
@@ -304,9 +306,7 @@ class Writer:
         facts = {**of.facts, **self._some(self.facts(of.city, of.organisations), 0.4)}
         year = of.year + self.rng.randint(1, 4)
         grant = str(self.rng.randint(600000, 999999)) if of.grant else ""
-        return replace(
-            of, number=number, phase=of.phase + 1, facts=facts, year=year, grant=grant
-        )
+        return replace(of, number=number, phase=of.phase + 1, facts=facts, year=year, grant=grant)
 
     def sister(self, of: Project, number: int) -> Project:
         """Another project of the same partners in the same city, with one other word."""
@@ -369,6 +369,7 @@ class Writer:
             "title": title,
             "local_name": local,
             "description": description.strip(),
+            "district": project.facts["district"] if rng.random() < noise.district else "",
             "start": "" if rng.random() < noise.no_year else str(year),
             "keywords": "; ".join(word[0] for word in project.words[:2]),
             "place": None if rng.random() < noise.no_city else (name, project.city.country),
@@ -440,14 +441,18 @@ class Writer:
         rng = self.rng
         links = []
         if project.site and rng.random() < 0.7:
-            variants = (project.site, project.site.replace("https", "http"),
-                        project.site.replace("www.", ""), project.site.rstrip("/") + "/about")  # fmt: skip
+            site = project.site
+            variants = (site, site.replace("https", "http"), site.replace("www.", ""),
+                        site.rstrip("/") + "/about")  # fmt: skip
             links.append(rng.choice(variants))
         if rng.random() < 0.6:
             slug = rng.randrange(10**7)
             links.append(f"https://{rng.choice(PORTALS)}/{project.city.id}/{slug}")
         if rng.random() < 0.2:
             links.append(f"https://{project.city.id}.example.gov/smart/")
+        if rng.random() < 0.25:
+            # One article often tells of several projects of a city.
+            links.append(f"https://news.example.com/{project.city.id}/{rng.choice(ARTICLES)}")
         return links
 
     def _misspelt(self, text: str) -> str:
@@ -465,9 +470,9 @@ class Writer:
 
 
 FIRST_TELLING = Noise(
-    typing_error=0.05, title_language=0.05, language=0.05, no_year=0.1, year_off=0.0, no_organisations=0.1,
-    other_spelling=0.1, no_site=0.3, no_description=0.05, no_city=0.02, city_unresolved=0.02,
-    no_grant=0.2, no_phase=0.01, other_account=0.0,
+    typing_error=0.05, title_language=0.05, language=0.05, no_year=0.1, year_off=0.0,
+    no_organisations=0.1, other_spelling=0.1, no_site=0.3, no_description=0.05, no_city=0.02,
+    city_unresolved=0.02, no_grant=0.2, no_phase=0.01, other_account=0.0,
 )  # fmt: skip
 
 
@@ -477,7 +482,7 @@ def linkage_corpus(
     seed: int,
     duplicates: float = 0.1,
     alike: float = 0.03,
-    noise: Noise = Noise(),  # noqa: B008  frozen
+    noise: Noise = Noise(),
 ) -> LinkageCorpus:
     """A corpus of so many records, of which shares tell of a known project or only look like one.
 
@@ -500,7 +505,10 @@ def linkage_corpus(
     return LinkageCorpus(
         tables_of(rows),
         {(name, c.country): c.id for c in writer.cities for name in c.names},
-        {row["record_id"]: project.number for row, (project, _) in zip(rows, tellings, strict=True)},
+        {
+            row["record_id"]: project.number
+            for row, (project, _) in zip(rows, tellings, strict=True)
+        },
         frozenset(looks_alike),
     )
 
@@ -516,7 +524,7 @@ def tables_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.Table]:
             {n: pa.array(v, types.get(n, pa.string())) for n, v in zip(names, values, strict=True)}
         )
 
-    fields = "record_id kind title local_name description start end keywords lead"
+    fields = "record_id kind title local_name description district start end keywords lead"
     told = [tuple(row.get(name, "") for name in fields.split()) for row in rows]
     places = [(r["record_id"], 0, *r["place"]) for r in rows if r.get("place")]
     return {
@@ -524,7 +532,11 @@ def tables_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.Table]:
         "places": table("record_id ord name country", places),
         "organisations": table(
             "record_id ord name",
-            [(r["record_id"], n, o) for r in rows for n, o in enumerate(r.get("organisations", ()))],
+            [
+                (r["record_id"], n, o)
+                for r in rows
+                for n, o in enumerate(r.get("organisations", ()))
+            ],
         ),
         "links": table(
             "record_id ord url",

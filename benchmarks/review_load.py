@@ -27,11 +27,12 @@ async def minute(
     server: Server, cookies: dict[str, str], seconds: float, think: float
 ) -> dict[str, Told]:
     """Let everybody code for so many seconds."""
-    until = asyncio.Event()
-    working = asyncio.create_task(crowd(server.address, cookies, until=until, think=think))
+    until, told = asyncio.Event(), dict[str, Told]()
+    working = asyncio.create_task(crowd(server.address, cookies, told, until=until, think=think))
     await asyncio.wait([working], timeout=seconds)
     until.set()
-    return await working
+    await working
+    return told
 
 
 def main() -> None:

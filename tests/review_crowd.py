@@ -96,18 +96,18 @@ class Server:
 
 
 async def crowd(
-    address: str, cookies: dict[str, str], *, until: asyncio.Event, think: float
-) -> dict[str, Told]:
+    address: str, cookies: dict[str, str], told: dict[str, Told], *, until: asyncio.Event,
+    think: float,
+) -> None:  # fmt: skip
     """Let everybody code until told to stop; `think` is the mean of the seconds before an answer.
 
-    Who meets a server that is gone asks again until it is back.
+    What each was told is added to `told`. Who meets a server that is gone asks again until it is
+    back; a record that was begun is finished.
     """
-    told = {who: Told() for who in cookies}
     async with asyncio.TaskGroup() as group:
         for who, cookie in cookies.items():
-            group.create_task(_work(address, cookie, who=who, told=told[who], until=until,
-                                    think=think))  # fmt: skip
-    return told
+            mine = told.setdefault(who, Told())
+            group.create_task(_work(address, cookie, who=who, told=mine, until=until, think=think))
 
 
 async def _work(

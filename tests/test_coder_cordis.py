@@ -11,12 +11,13 @@ import pytest
 
 from sources_data import ROOT, shared
 
-# Accuracy on records whose coders agree, and macro-F1 over all, by 10 folds: below what is
-# measured by about what other folds change.
+# Accuracy on records whose coders agree, and macro-F1 over all, by 10 folds: below the means of
+# docs/coder.md by about what other folds change. Three classes of goal have three records each, so
+# that its macro-F1 is anything from 0.32 to 0.47.
 FLOORS = {
     "driver": (0.87, 0.50),
     "sector": (0.73, 0.63),
-    "goal": (0.85, 0.33),
+    "goal": (0.85, 0.29),
     "stage": (0.76, 0.62),
     "innovative": (0.80, 0.55),
 }

@@ -15,8 +15,11 @@ import pytest
 
 from command import run, write_small
 from innovatory.cli import app
+from innovatory.pipeline import build_editions
 from innovatory.sources import READERS
 from sources_data import ROOT
+from test_edition_drawn import CODINGS, THE_DRAW
+from test_edition_drawn import make as make_drawn
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PACKAGE = ROOT / "src" / "innovatory"
@@ -40,24 +43,34 @@ def tracked() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-@pytest.mark.parametrize("verb", list(app.commands))
+def verbs() -> dict[str, click.Command]:
+    """Every verb with its command; those of a group by both words."""
+    found = {}
+    for name, command in app.commands.items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {word}": one for word, one in inner.items()} or {name: command}
+    return found
+
+
+@pytest.mark.parametrize("verb", list(verbs()))
 def test_every_verb_and_option_is_documented(verb: str) -> None:
     """docs/observatory.md names each, in the row of its verb."""
     rows = document("docs/observatory.md").splitlines()
-    row = next((row for row in rows if row.startswith(f"| `innovatory {verb}")), "")
-    for parameter in app.commands[verb].params:
+    (row,) = (row for row in rows if re.match(rf"\| `innovatory {verb}[ `]", row))
+    command = verbs()[verb]
+    for parameter in command.params:
         if isinstance(parameter, click.Option):
             for name in (*parameter.opts, *parameter.secondary_opts):
                 assert f"`{name}" in row, f"{verb} {name}"
         else:
-            assert parameter.make_metavar(click.Context(app.commands[verb])).strip("[].") in row
+            assert parameter.make_metavar(click.Context(command)).strip("[].") in row
 
 
 def test_no_option_is_documented_that_is_not_there() -> None:
     """What docs/observatory.md calls an option of a verb is one."""
     for row in document("docs/observatory.md").splitlines():
-        if verb := re.match(r"\| `innovatory (\w+)", row):
-            given = {o for p in app.commands[verb[1]].params for o in (*p.opts, *p.secondary_opts)}
+        if verb := re.match(r"\| `innovatory ([a-z ]*[a-z])", row):
+            given = {o for p in verbs()[verb[1]].params for o in (*p.opts, *p.secondary_opts)}
             assert set(re.findall(r"`(--[\w-]+)", row)) <= given, row
 
 
@@ -118,6 +131,35 @@ def test_the_tables_of_an_edition_are_those_documented(tmp_path: Path) -> None:
     others = {path.stem for path in tables.glob("*.parquet")} - documented.keys()
     unnamed = {name for name in others if not re.search(rf"\b{name}\b", counted)}
     assert unnamed <= {f"by_{name}" for name in relaxed_rules()}
+
+
+def test_the_tables_of_an_estimated_edition_are_those_documented(tmp_path: Path) -> None:
+    """docs/edition.md names every column of the count tables and of what estimates add."""
+    place = make_drawn(tmp_path / "towns", THE_DRAW, *CODINGS)
+    build_editions(place)
+    tables = place.edition_folder("2022") / "tables"
+    text = document("docs/edition.md")
+    part = text.partition("## Tables of an edition that was coded in part")[2]
+    part = part.partition("## claims.json")[0]
+    rows = dict(re.findall(r"^\| (\w+) \| [^|]+ \| (.+) \|$", part, re.MULTILINE))
+    assert {"predictions", "machine", "samples"} <= rows.keys()
+    for name in rows.keys() - {"table", "city_pooled"}:
+        plain = re.sub(r"\([^)]*\)|:.*", "", rows[name].replace("\\|", ""))
+        columns = [column.strip() for column in plain.split(",")]
+        assert pq.read_schema(tables / f"{name}.parquet").names == columns, name
+    (agreement,) = re.findall(r"`agreement`: (.*?)\.\n", part, re.DOTALL)
+    plain = re.sub(r"\([^)]*\)", "", agreement)
+    columns = [column.strip() for column in plain.split(",")]
+    assert pq.read_schema(tables / "agreement.parquet").names == columns
+    counted = text.partition("## Count tables")[2].partition("## Tables of an edition")[0]
+    for name in pq.read_schema(tables / "by_sector.parquet").names:
+        assert re.search(rf"\b{name}\b", counted), name
+    described = json.loads((tables.parent / "manifest.json").read_text("utf-8"))["tables"]
+    plain_words = {
+        f"{t['name']}.{c['name']}" for t in described for c in t["columns"]
+        if t["name"] in rows and c["text"] == c["name"].replace("_", " ")
+    }  # fmt: skip
+    assert plain_words <= {f"{name}.kind" for name in rows}, "a column that nothing is said of"
 
 
 def relaxed_rules() -> list[str]:

@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 
 from innovatory import observatory
 from innovatory.codebook import Class, Dimension
-from innovatory.errors import LedgerError, ObservatoryError
+from innovatory.errors import LedgerError, ObservatoryError, ReviewError
 from innovatory.observatory import Observatory
 from innovatory.records import Coder, Coding, Place, Record
-from innovatory.review import Duplicate, ReviewError, Width, accounts, add_coder, app, serve
+from innovatory.review import Duplicate, Width, accounts, add_coder, app, serve
 from innovatory.review.answers import Answer
 from innovatory.review.desk import Desk
 from innovatory.review.items import LEASE_SECONDS
@@ -40,6 +40,7 @@ from review_server import (
     served,
     suggest,
     tell,
+    wait_until,
 )  # fmt: skip
 
 
@@ -296,6 +297,53 @@ def test_a_changed_question_wants_a_new_answer(world: Observatory, clock: Clock)
         desk.close()
 
 
+def test_an_answer_can_be_cleared(world: Observatory, enter: Enter) -> None:
+    """Without a class the question is open again, its remark kept; undoing brings it back."""
+    draw(world, "first", range(1))
+    ana = enter("ana")
+    item = ana.next()
+    ana.answer(item, "technologies", "iot", "ai")
+    ana.answer(item, "technologies", comment="which?")
+    tech = ana.get(f"/api/item/{item}")["questions"][2]["answer"]
+    assert (tech["value"], tech["comment"]) == ([], "which?")
+    ana.answer(item, "sector", "energy")
+    ana.answer(item, "driver", "city")
+    assert "1 of 3" in refused(ana.post("/api/submit", {"item": item}), 422)
+    for _ in range(3):
+        questions = ana.done("/api/undo", {"item": item})["questions"]
+    assert questions[2]["answer"]["value"] == ["iot", "ai"]
+    ana.code(item)
+    ana.answer(item, "sector")
+    assert not ana.get(f"/api/item/{item}")["done"]
+    assert "answer sector" in ana.post("/api/submit", {"item": item}).json()["next_step"]
+    ana.answer(item, "sector", "transport")
+    ana.done("/api/submit", {"item": item})
+    (coding,) = codings_of(world)[name(0), "sector", "ana"]
+    assert coding.value == ("transport",)
+
+
+def test_what_comes_next_is_prepared(world: Observatory, enter: Enter) -> None:
+    """While a coder reads, what is suggested for the next record is worked out; none if blind."""
+    draw(world, "first", range(2))
+    draw(world, "twice", range(2, 5), second=(2, 3, 4))
+    asked: list[str] = []
+
+    def note(record_id: str) -> dict[str, Any]:
+        asked.append(record_id)
+        return {}
+
+    ana = enter("ana", suggest=note)
+    item = ana.next()
+    first = ana.get(f"/api/item/{item}")["record"]["id"]
+    other = name(1) if first == name(0) else name(0)
+    wait_until(lambda: asked == [first, other])
+    while item:
+        ana.get(f"/api/item/{item}")
+        ana.code(item)
+        item = ana.next()
+    assert set(asked) == {first, other}
+
+
 def test_submitting_twice_is_one_batch(world: Observatory, enter: Enter) -> None:
     """A second press of the key adds nothing to the ledger."""
     draw(world, "first", range(1))
@@ -411,7 +459,6 @@ def test_an_answer_that_cannot_be_is_refused(world: Observatory, enter: Enter) -
     item = ana.next()
     wrong: list[tuple[dict[str, Any], int, str]] = [
         ({"value": ["rail"]}, 422, "not a class"),
-        ({"value": []}, 422, "0 answers"),
         ({"value": ["energy", "transport"]}, 422, "2 answers"),
         ({"dimension": "goal"}, 422, "not asked"),
         ({"item": "0" * 24}, 404, "no such record"),
@@ -719,6 +766,53 @@ def test_lists_tell_what_waits(world: Observatory, enter: Enter) -> None:
     assert chair.http.get("/lists/other").status_code == 404
 
 
+def test_a_wrong_spelling_is_corrected_in_every_record(world: Observatory, enter: Enter) -> None:
+    """The correction is a fact of each record that has it; the city must be known."""
+    lost = [
+        Record(f"lost-{n}", "project", "Lost", places=(Place("Graz", "AT"), Place("Wjen", "AT")))
+        for n in range(2)
+    ]
+    tell(world, [*lost, Record("other", "project", "O", places=(Place("Wjen", "DE"),))], "lost")
+    chair = enter("chair")
+    page = chair.page("/lists/unresolved")
+    assert page.count("Wjen") > 1 and 'name="to"' in page and "[aliases]" in page
+    form = {"name": "Wjen", "country": "AT", "to": "Wien", "reason": "a slip"}
+    for change, status in [
+        ({"to": " "}, 422), ({"reason": ""}, 422), ({"to": "Nowhere-upon-Sea"}, 422),
+        ({"name": "Graz-on-Sea"}, 404), ({"to": "x" * 501}, 422),
+    ]:  # fmt: skip
+        assert chair.form("/lists/unresolved", **(form | change)).status_code == status, change
+    assert enter("ana").form("/lists/unresolved", **form).status_code == 403
+    assert chair.form("/lists/unresolved", **form).status_code == 303
+    with world.ledger() as ledger:
+        told = ledger.facts()["corrections"].to_pylist()
+    assert [(c["record_id"], c["field"], c["old"], c["new"], c["by"]) for c in told] == [
+        (record.id, "places.1.name", "Wjen", "Wien", "chair") for record in lost
+    ]
+    page = chair.page("/lists/unresolved")
+    assert page.count('value="Wjen"') == 1 and 'value="DE"' in page
+
+
+def test_two_records_are_read_side_by_side(world: Observatory, enter: Enter) -> None:
+    """Who is to say whether they are one sees both, as texts."""
+    evil = Record("evil", "project", "<script>alert(1)</script>", "<img src=x>")
+    tell(world, [evil], "evil")
+    chair = enter("chair", duplicates=lambda: [Duplicate(name(0), "evil", 0.8)])
+    assert f"/lists/duplicates/{name(0)}/evil" in chair.page("/lists/duplicates")
+    page = chair.page(f"/lists/duplicates/{name(0)}/evil")
+    assert "Project 0" in page and "&lt;script&gt;" in page and "<script>alert" not in page
+    assert "javascript:" not in page and page.count('name="decision"') == 2
+    assert chair.http.get(f"/lists/duplicates/{name(0)}/nobody").status_code == 422
+
+
+def test_the_codebook_is_there_to_be_read(enter: Enter) -> None:
+    """Its unit, rule, questions and definitions are on a page and on that of coding."""
+    page = enter("ana").page("/codebook")
+    for words in ("one project record", "code from the record alone", "Which sector?",
+                  "Moving people or goods."):  # fmt: skip
+        assert words in page
+
+
 def test_drift_is_listed_by_month(world: Observatory, enter: Enter) -> None:
     """Two months of agreement and one of disagreement show as such."""
     told: list[Any] = []
@@ -735,12 +829,29 @@ def test_drift_is_listed_by_month(world: Observatory, enter: Enter) -> None:
 
 
 def test_expected_widths_are_shown(enter: Enter) -> None:
-    """What the estimate offers stands on the overview and the page of progress."""
-    width = Width("sector", "energy", "Sector: energy", 0.2, 0.1, 0.3, 0.05, 0.04, 12)
-    ana = enter("ana", widths=lambda: [width])
+    """A sentence on when to stop stands everywhere, each class's interval on one page."""
+    told = [("sector", "energy", 0.3, 12), ("sector", "transport", 0.5, 40),
+            ("driver", "city", 0.25, 0), ("driver", "firm", 0.25, 0),
+            ("technologies", "ai", 0.9, None)]  # fmt: skip
+    found = [
+        Width(dimension, name, f"the class {name}", 0.2, 0.1, high, 0.05, 0.04, more)
+        for dimension, name, high, more in told
+    ]
+    ana = enter("ana", widths=lambda: found)
     for path in ("/", "/progress", "/done"):
-        page = ana.page(path)
-        assert "Sector: energy" in page and "12 more" in page
+        page = " ".join(ana.page(path).split())
+        assert "1 of 3 questions are sure enough (± 4 percentage points or better)" in page
+        assert "Sector is next, after 40 more records, and Sector last, after 40." in page
+        assert ("the class energy" in page) == (path == "/progress")
+    for words in (
+        "± 30 points now, ± 5 once all",
+        "40 more records",
+        "out of reach",
+        "sure enough",
+    ):
+        assert words in page or words in ana.page("/progress")
+    found[:] = [Width("driver", "city", "City", 0.2, 0.19, 0.21, 0.01, 0.04, 0)]
+    assert "you can stop" in ana.page("/")
 
 
 def test_a_model_that_fails_keeps_nobody_from_coding(world: Observatory, enter: Enter) -> None:
@@ -760,9 +871,10 @@ def test_a_model_that_fails_keeps_nobody_from_coding(world: Observatory, enter: 
 def test_pages_are_for_their_roles(world: Observatory, enter: Enter) -> None:
     """Coders code, adjudicators settle as well, admins have the accounts."""
     allowed = {
-        "ana": {"/", "/progress", "/done", "/lists/mine"},
+        "ana": {"/", "/progress", "/codebook", "/done", "/lists/mine"},
         "chair": {"/adjudicate", "/lists/disputed", "/lists/drifted", "/lists/unresolved",
-                  "/lists/rejected", "/lists/duplicates"},
+                  "/lists/rejected", "/lists/duplicates",
+                  f"/lists/duplicates/{name(0)}/{name(1)}"},
         "root": {"/accounts"},
     }  # fmt: skip
     may: set[str] = set()
@@ -819,7 +931,7 @@ def test_accounts_are_made_changed_and_closed(world: Observatory, enter: Enter) 
 def test_passwords_are_kept_as_argon2id(world: Observatory, enter: Enter) -> None:
     """Neither a password nor a token can be read from the file, which is its owner's alone."""
     ana = enter("ana")
-    path = world.folder / ".innovatory" / "review.db"
+    path = world.folder / "review" / "review.db"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     token = ana.http.cookies["innovatory-review"]
     ana.http.get("/")
@@ -837,7 +949,7 @@ def test_a_password_is_hashed_again_where_the_parameters_changed(
     stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     monkeypatch.setattr(accounts, "_HASHER", stronger)
     enter("ana").close()
-    database = world.folder / ".innovatory" / "review.db"
+    database = world.folder / "review" / "review.db"
     held = b"".join(p.read_bytes() for p in database.parent.glob("review.db*"))
     assert b"$m=16,t=2,p=1$" in held
     assert enter().log_in("ana").status_code == 303
@@ -964,7 +1076,7 @@ def test_every_answer_has_the_headers(world: Observatory, enter: Enter) -> None:
             "frame-ancestors": "'none'", "base-uri": "'none'",
         }, path  # fmt: skip
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert (headers.get("cache-control") == "no-store") == (path != "/static/review.css")
         assert "server" not in headers
     assert ana.http.get("/static/../server.py").status_code == 404
@@ -1022,6 +1134,30 @@ def test_an_observatory_without_a_ledger_is_refused(tmp_path: Path) -> None:
         app(empty)
     with pytest.raises(LedgerError, match="collect a source"):
         add_coder(empty, "ana", role="coder")
+
+
+def test_another_ledger_under_the_same_state_is_refused(
+    world: Observatory, clock: Clock, tmp_path: Path
+) -> None:
+    """Leases and drafts belong to one ledger; an older copy of it is refused as well."""
+    older = tmp_path / "older.db"
+    shutil.copyfile(world.folder / "ledger.db", older)
+    draw(world, "first", range(2))
+    app(world, clock=clock).state.desk.close()
+    newer = tmp_path / "newer.db"
+    shutil.copyfile(world.folder / "ledger.db", newer)
+    shutil.copyfile(older, world.folder / "ledger.db")
+    with pytest.raises(LedgerError, match="an older copy"):
+        app(world, clock=clock)
+    (world.folder / "ledger.db").unlink()
+    fresh = [Record("new", "project", "New")]
+    tell(world, list(fresh), "another file")
+    with pytest.raises(LedgerError, match="belongs to another ledger"):
+        app(world, clock=clock)
+    with pytest.raises(LedgerError, match="move the database away"):
+        add_coder(world, "eve", role="coder")
+    shutil.copyfile(newer, world.folder / "ledger.db")
+    app(world, clock=clock).state.desk.close()
 
 
 def test_passwords_given_or_made(world: Observatory) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from innovatory import observatory
 from innovatory.observatory import Observatory
@@ -29,6 +30,9 @@ from innovatory.records import (
     Row,
     Source,
 )
+from innovatory.review import accounts
+from innovatory.review.state import State
+from innovatory.review.visits import COOKIE
 from sources_data import ROOT
 
 pytestmark = pytest.mark.browser
@@ -43,7 +47,7 @@ TEXT = (
 )
 BUSES = Record(
     "city-01-buses", "project", "Green lights for buses in City 01", TEXT, language="en",
-    keywords=("bus", "sensor"), places=(Place("City 01", "XX"),),
+    keywords=("bus", "sensor"), places=(Place("City 01"),),
     events=(Event("2021", "pilot", "first line"),),
     links=(Link("https://example.org/buses", "Project page"), Link("javascript:alert(1)", "No")),
 )  # fmt: skip
@@ -100,6 +104,18 @@ def made(folder: Path, facts: Iterable[Fact], accounts: Mapping[str, str]) -> Ob
     return found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hashes of these tests take no time."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(accounts, "_HASHER", cheap)
+        yield
+
+
+_SERVED: dict[str, Observatory] = {}
+
+
 @contextmanager
 def served(found: Observatory) -> Iterator[str]:
     """The address at which the review app of an observatory is served meanwhile."""
@@ -117,7 +133,9 @@ def served(found: Observatory) -> Iterator[str]:
         try:
             while not server.started and thread.is_alive():
                 time.sleep(0.01)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            _SERVED[address] = found
+            yield address
         finally:
             server.should_exit = True
             thread.join(timeout=10)
@@ -137,7 +155,7 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def opened(browser: Any, address: str, name: str = "") -> Iterator[Any]:
-    """A page, logged in by that name and then at the overview, that must end without complaints."""
+    """A page with a session of that name, at the overview, that must end without complaints."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 800}, reduced_motion="reduce", base_url=address
     )
@@ -152,7 +170,10 @@ def opened(browser: Any, address: str, name: str = "") -> Iterator[Any]:
         lambda request: request.url.startswith(address) or complaints.append(request.url),
     )
     if name:
-        log_in(page, name)
+        with State.open(_SERVED[address]) as state:
+            token = accounts.Accounts(state, time.time).log_in(name, PASSWORD, "192.0.2.1")
+        context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
+        page.goto("/")
     page.complaints = complaints
     yield page
     assert complaints == []
@@ -256,11 +277,12 @@ def test_a_record_is_coded_by_keyboard_alone(tmp_path: Path, browser: Any) -> No
     """The ledger holds what was keyed: classes, words, confidence, comment, time, suggestion."""
     facts: list[Fact] = [BUSES, Draw("d1", "simple_random", 1, members={BUSES.id: 0.5})]
     found = made(tmp_path / "obs", facts, {"anna": "coder"})
-    with served(found) as address, opened(browser, address, "anna") as page:
+    with served(found) as address, opened(browser, address) as page:
+        log_in(page, "anna")
         page.get_by_role("link", name="Code the next record").press("Enter")
         code_by_keyboard(page)
-        assert page.locator("#stopping").count() == 1
-        assert "1 of 3 intervals are as narrow as wanted" in page.locator(".asking").inner_text()
+        assert "0 of 1 questions are sure enough" in page.locator(".asking").inner_text()
+        assert page.locator(".checked li", has_text="no words marked").count() == 11
         press(page, "Enter")
         page.wait_for_url("**/done")
         assert page.locator("h1").inner_text() == "Everything is coded"
@@ -353,8 +375,9 @@ def test_evidence_is_marked_with_mouse_joined_and_removed(tmp_path: Path, browse
         assert page.locator("#evidence-hint.asked").count() == 1
         select(page, "description", "green lights")
         page.locator("#mark").click()
-        page.locator("#state.pending", has_text="Not saved yet: choose a class.").wait_for()
+        saved(page, 0, 2)
         press(page, "u")
+        page.locator("#evidence[hidden]").wait_for(state="attached")
         assert page.locator(quotes).count() == 0
         select(page, "description", "green lights")
         page.locator("#mark").click()
@@ -375,6 +398,46 @@ def test_evidence_is_marked_with_mouse_joined_and_removed(tmp_path: Path, browse
         assert [re.findall(r"hint-\d", name) for name in hints] == [["hint-1"], ["hint-3"]]
         lines = page.locator("mark.hint-3").evaluate("m => getComputedStyle(m).textDecorationLine")
         assert lines == "underline"
+
+
+def test_an_answer_of_several_classes_can_be_cleared(tmp_path: Path, browser: Any) -> None:
+    """Without any class the question is open again, here and after loading the page anew."""
+    target = ("technologies",)
+    draw = Draw("d1", "simple_random", 1, members={BUSES.id: 0.5}, target=target)
+    found = made(tmp_path / "obs", [BUSES, draw], {"anna": "coder"})
+    with served(found) as address, opened(browser, address, "anna") as page:
+        begin(page, 1)
+        press(page, "1", "3")
+        saved(page, 1, 1)
+        press(page, "1", "3")
+        saved(page, 0, 1)
+        page.reload()
+        page.wait_for_selector("text=Question 1 of 1")
+        assert page.locator(".option :checked").count() == 0
+        press(page, "Enter")
+        page.wait_for_selector("text=1 of 1 question is still open.")
+        press(page, "u")
+        page.locator("#class-2:checked").wait_for()
+        saved(page, 1, 1)
+
+
+def test_the_codebook_opens_at_the_question_at_hand(screens: tuple[str, Any]) -> None:
+    """It covers the questions and not the record, and no key reaches the page beneath it."""
+    address, browser = screens
+    with opened(browser, address, "ed") as page:
+        page.goto("/code")
+        page.wait_for_selector("text=Question 1 of 13")
+        page.get_by_role("button", name="8, Goal: open").click()
+        press(page, "d")
+        entry = page.locator("#book #book-goal")
+        assert "Primary goal" in entry.inner_text()
+        box, reading = entry.bounding_box(), page.locator("#record-title").bounding_box()
+        assert 0 <= box["y"] < 250 and box["x"] >= reading["x"] + reading["width"]
+        press(page, "1", "a")
+        assert page.locator(".option :checked").count() == 0
+        page.get_by_role("button", name="Close").click()
+        assert page.locator("#book[open]").count() == 0
+        assert "code from the record alone" in page.locator("#book .rules").text_content()
 
 
 def test_nothing_is_suggested_where_a_record_is_coded_blind(tmp_path: Path, browser: Any) -> None:
@@ -553,9 +616,10 @@ def screens(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[
         yield address, browser
 
 
-PAGES = (
-    "/", "/done", "/progress", "/adjudicate", f"/adjudicate/{BUSES.id}/sector", "/accounts",
-    "/lists/mine", "/lists/duplicates", "/nowhere",
+MAIN = ("/", "/progress", "/lists/unresolved", f"/adjudicate/{BUSES.id}/sector")
+OTHERS = (
+    "/done", "/codebook", "/adjudicate", "/accounts", "/lists/mine", "/lists/duplicates",
+    f"/lists/duplicates/{BUSES.id}/{HOSTILE.id}", "/nowhere",
 )  # fmt: skip
 # Only what is found comes back: the rest of a report is large, and there are many.
 VIOLATIONS = """rules => axe.run({resultTypes: ["violations"], ...rules}).then(
@@ -566,20 +630,21 @@ EVERY_RULE: dict[str, Any] = {}
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 LOOKS = {
     (width, scheme): EVERY_RULE if scheme == "light" else COLOURS
-    for width in (1280, 820, 390)
+    for width in (1280, 390)
     for scheme in ("light", "dark")
 }
+ONE_LOOK = {(820, "light"): EVERY_RULE}
 
 
 def test_no_page_has_an_accessibility_violation(screens: tuple[str, Any]) -> None:
-    """axe finds nothing on any page, at three widths, light and dark, and nothing is too wide."""
+    """axe finds nothing on any page, on the main ones wide and narrow, light and dark."""
     axe = pytest.importorskip("axe_playwright_python.base", reason="axe is missing")
     address, browser = screens
     found = []
 
-    def look(page: Any, name: str) -> None:
+    def look(page: Any, name: str, looks: dict[tuple[int, str], dict[str, Any]] = LOOKS) -> None:
         page.evaluate(axe.AXE_SCRIPT)
-        for (width, scheme), rules in LOOKS.items():
+        for (width, scheme), rules in looks.items():
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=scheme)
             if page.evaluate("document.documentElement.scrollWidth") > width:
@@ -588,12 +653,17 @@ def test_no_page_has_an_accessibility_violation(screens: tuple[str, Any]) -> Non
 
     with opened(browser, address) as page:
         page.goto("/login")
-        look(page, "/login")
+        look(page, "/login", ONE_LOOK)
     with opened(browser, address, "anna") as page:
-        for path in PAGES:
+        for path in MAIN:
             page.goto(path)
             page.locator("h1").wait_for()
+            page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
             look(page, path)
+        for path in OTHERS:
+            page.goto(path)
+            page.locator("h1").wait_for()
+            look(page, path, ONE_LOOK)
         page.complaints.clear()  # the page that is not there
         page.goto("/code")
         page.wait_for_selector("text=Question 1 of 13")
@@ -601,8 +671,11 @@ def test_no_page_has_an_accessibility_violation(screens: tuple[str, Any]) -> Non
         press(page, "j", "e", "1")
         saved(page, 1)
         look(page, "a question")
-        press(page, "?")
-        look(page, "the keys")
+        press(page, "d")
+        page.locator("#book[open] #book-sector").wait_for()
+        look(page, "the codebook", ONE_LOOK)
+        press(page, "Escape", "?")
+        look(page, "the keys", ONE_LOOK)
         press(page, "Escape")
         page.get_by_role("button", name="Check and hand in").click()
         look(page, "the check")
@@ -652,10 +725,20 @@ def test_single_keys_can_be_switched_off(screens: tuple[str, Any]) -> None:
 
 
 def test_the_forms_of_the_other_pages_do_what_they_say(screens: tuple[str, Any]) -> None:
-    """Pairs are decided and undone, an account is made and closed, and one can log out."""
+    """A city is corrected, pairs are decided, an account is made and closed, one can log out."""
     address, browser = screens
     with opened(browser, address, "anna") as page:
+        page.goto("/lists/unresolved")
+        page.get_by_label("Right name: City 01").fill("Wien")
+        page.get_by_label("How you know: City 01").fill("its own page says so")
+        page.get_by_role("button", name="Correct: City 01").click()
+        page.get_by_label("Right name: City 01").wait_for(state="detached")
         page.goto("/lists/duplicates")
+        page.get_by_role("link", name=BUSES.title).click()
+        page.locator("h1", has_text="The same project?").wait_for()
+        page.get_by_role("button", name="Not the same").click()
+        page.locator("td", has_text="not the same, says anna").wait_for()
+        page.get_by_role("button", name="Undo:").click()
         page.get_by_role("button", name="Not the same:").click()
         page.locator("td", has_text="not the same, says anna").wait_for()
         page.get_by_role("button", name="Undo:").click()

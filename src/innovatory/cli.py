@@ -167,16 +167,20 @@ def build(folder: Path, as_of: str | None, edition: str | None, as_json: bool) -
     with measuring("pages") as progress:
         published = pipeline.publish_site(place, progress=progress)
     seconds = time.perf_counter() - started
+    notices = pipeline.notices(place, [item.name for item in built])
     if as_json:
         rows = [{"name": b.name, "folder": str(b.folder), "made": b.made, "kept": b.kept}
                 for b in built]  # fmt: skip
         print_json({"editions": rows, "site": str(published.index), "pages": published.pages,
-                     "written": published.written, "seconds": round(seconds, 3)})  # fmt: skip
+                     "written": published.written, "seconds": round(seconds, 3),
+                     "notices": notices})  # fmt: skip
         return
     for item in built:
         tell_built(item)
     say(f"{published.index}: {published.written} of {published.pages} pages written, "
         f"{seconds:.1f} s")  # fmt: skip
+    for notice in notices:
+        say(notice, err=True)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from innovatory.command import ASIDE, FILE, FOLDER, FOUND, JSON, an_id, print_json
-from innovatory.console import fault, has_browser, number, say
+from innovatory.console import has_browser, number, say, tell_rejects
 
 PATH = click.Path(dir_okay=False, path_type=Path)
 DIMENSION = click.option(
@@ -59,9 +60,11 @@ def draw(folder: Path, size: int, draw_id: str, dimensions: Sequence[str], kind:
         print_json({"id": made.id, "design": made.design, "seed": made.seed, "frame": every,
                     "members": dict(made.members), "second": made.second})  # fmt: skip
         return
+    name = shlex.quote(str(folder))
     say(f"{made.id}: {number(len(made.members), 'record')} of {every:,} drawn ({made.design}, seed "
-        f"{made.seed}), {len(made.second):,} of them for a second coder; code them with "
-        f"'innovatory review {shlex.quote(str(folder))}'")  # fmt: skip
+        f"{made.seed}), {len(made.second):,} of them for a second coder; let people code them: "
+        f"'innovatory coder add {name} NAME' and 'innovatory review {name}', or 'innovatory send'"
+        )  # fmt: skip
 
 
 @click.command()
@@ -83,15 +86,21 @@ def review(folder: Path, host: str, port: int, remote: Sequence[str], machine: b
     unless --host and --allow-remote say otherwise (docs/review.md).
     """
     from innovatory import observatory, reviewing
+    from innovatory.review import has_coders
+
+    place = observatory.load(folder)
 
     def ready(address: str) -> None:
         say(f"the review app is at {address}; stop it with Ctrl-C")
+        if not has_coders(place):
+            say(f"nobody can log in yet: 'innovatory coder add {shlex.quote(str(folder))} NAME', "
+                "in another terminal", err=True)  # fmt: skip
         if show or (show is None and has_browser()):
             click.launch(address)
 
-    reviewing.serve(
-        observatory.load(folder), host=host, port=port, remote=remote, machine=machine, ready=ready
-    )
+    # Ctrl-C is how it ends; what was answered is on disk.
+    with suppress(KeyboardInterrupt):
+        reviewing.serve(place, host=host, port=port, remote=remote, machine=machine, ready=ready)
 
 
 @click.group()
@@ -136,6 +145,8 @@ def code(folder: Path, settings: Path | None, draw_id: str, dimensions: Sequence
     """
     from innovatory import fieldwork, observatory
 
+    if not settings and (draw_id or replay):
+        raise click.UsageError("--draw and --replay are for --llm")
     place = observatory.load(folder)
     if settings:
         from innovatory import llmcoding
@@ -144,16 +155,19 @@ def code(folder: Path, settings: Path | None, draw_id: str, dimensions: Sequence
         summary, rejects = llmcoding.run(place, settings, asked)
         _tell_import(summary, rejects, as_json=as_json)
         return
-    if draw_id or replay:
-        raise click.UsageError("--draw and --replay are for --llm")
-    rows = fieldwork.machine(place).to_pylist()
-    rows = [row for row in rows if not dimensions or row["dimension"] in dimensions]
+    tried = fieldwork.machine(place, dimensions)
+    rows = tried.table.to_pylist()
     if as_json:
         print_json(rows)
         return
+    if not any(row["labels"] for row in rows):
+        say(
+            "nothing that counts is coded yet: the machine goes by the codebook's definitions alone"
+        )
+    if tried.notice:
+        say(tried.notice, err=True)
     for row in rows:
         if not row["labels"]:
-            say(f"{row['dimension']}: nothing coded yet; definitions alone")
             continue
         say(f"{row['dimension']}: right {row['accuracy']:.2f} (always the commonest: "
             f"{row['majority_accuracy']:.2f}), macro-F1 {row['macro_f1']:.2f}, on "
@@ -164,10 +178,13 @@ def _tell_import(summary: Any, rejects: Sequence[Any], *, as_json: bool) -> None
     if as_json:
         print_json(asdict(summary) | {"rejects": [asdict(reject) for reject in rejects]})
     else:
-        say(f"{summary.file}: {number(summary.by_kind.get('coding', 0), 'answer')}, "
-            f"{summary.new:,} new facts, batch {summary.batch}")  # fmt: skip
-        for reject in rejects:
-            say(f"  {fault(reject)}", err=True)
+        if summary.skipped:
+            say(f"{summary.file}: unchanged since batch {summary.batch}")
+        else:
+            say(f"{summary.file}: {number(summary.by_kind.get('coding', 0), 'answer')}, "
+                f"{summary.new:,} new, {summary.changed:,} changed, batch {summary.batch}"
+                )  # fmt: skip
+        tell_rejects(rejects)
     sys.exit(ASIDE if rejects else 0)
 
 
@@ -177,8 +194,10 @@ def _tell_import(summary: Any, rejects: Sequence[Any], *, as_json: bool) -> None
 @click.argument("file", type=PATH)
 @click.option("--format", "form", type=click.Choice(["xlsx", "csv", "label-studio", "argilla"]),
               help="[default: by the file's name]")  # fmt: skip
+@click.option("--second", is_flag=True, help="Only those that a second coder codes as well.")
 @click.option("--again", is_flag=True, help="Write over files that are there.")
-def send(folder: Path, draw_id: str, file: Path, form: str | None, again: bool) -> None:
+def send(folder: Path, draw_id: str, file: Path, form: str | None, second: bool,
+         again: bool) -> None:  # fmt: skip
     """Write the records of a draw for coders who work elsewhere.
 
     .xlsx and .csv are sheets, .json are tasks for Label Studio and .jsonl for Argilla, with their
@@ -186,8 +205,11 @@ def send(folder: Path, draw_id: str, file: Path, form: str | None, again: bool) 
     """
     from innovatory import handout, observatory
 
-    for path in handout.send(observatory.load(folder), draw_id, file, form=form or "", again=again):
+    place = observatory.load(folder)
+    for path in handout.send(place, draw_id, file, form=form or "", second=second, again=again):
         say(f"{path}: written")
+    say(f"when it is filled in: 'innovatory receive {shlex.quote(str(folder))} {draw_id} "
+        f"{shlex.quote(str(file))}'")  # fmt: skip
 
 
 @click.command()
@@ -202,15 +224,16 @@ def send(folder: Path, draw_id: str, file: Path, form: str | None, again: bool) 
 @JSON
 def receive(folder: Path, draw_id: str, file: Path, coder: str, who: Sequence[str],
             form: str | None, as_json: bool) -> None:  # fmt: skip
-    """Take answers back that were given in a sheet, Label Studio or Argilla.
+    """Take answers back from a sheet, Label Studio or Argilla.
 
     Rows that were tampered with are set aside with a reason. Exits with 3 where any was.
     """
     from innovatory import handout, observatory
 
-    if wrong := [pair for pair in who if "=" not in pair]:
-        raise click.UsageError(f"--who {wrong[0]}: write THEIRS=OURS")
-    coders = dict(pair.split("=", 1) for pair in who)
+    pairs = [pair.rpartition("=")[::2] for pair in who]
+    if wrong := [ours for theirs, ours in pairs if not theirs or not ours]:
+        raise click.UsageError(f"--who {wrong[0]}: write THEIRS=OURS, such as 3=ana")
+    coders = dict(pairs)
     back = handout.receive(observatory.load(folder), draw_id, file, form=form or "", coder=coder,
                            coders=coders)  # fmt: skip
     if not as_json:
@@ -224,7 +247,7 @@ def receive(folder: Path, draw_id: str, file: Path, coder: str, who: Sequence[st
 @click.option("--dimension", default="innovative", show_default=True, help="Whose shares.")
 @click.option("--by", "within", default="", metavar="NAME",
               help="In each city, or class of a question.  [default: all together]")  # fmt: skip
-@click.option("--tell", nargs=2, type=float, metavar="A B",
+@click.option("--tell", nargs=2, type=click.FloatRange(0, 1), metavar="A B",
               help="To tell a share of A from one of B, such as 0.28 0.24.")  # fmt: skip
 @click.option("--within", "reach", type=click.FloatRange(0, 1, min_open=True), metavar="W",
               help="To know each share to within W, such as 0.05.")  # fmt: skip
@@ -233,7 +256,7 @@ def receive(folder: Path, draw_id: str, file: Path, coder: str, who: Sequence[st
 @JSON
 def plan(folder: Path, dimension: str, within: str, tell: tuple[float, float] | None,
          reach: float | None, batch: int, as_json: bool) -> None:  # fmt: skip
-    """Say how many more records to code, and where, until a share is known well enough.
+    """Say how many more records to code until shares are known.
 
     It goes by how far the machine was wrong on the records that are coded, so a first draw must
     be coded. Rare classes are protected.
@@ -243,6 +266,8 @@ def plan(folder: Path, dimension: str, within: str, tell: tuple[float, float] | 
 
     if bool(tell) == bool(reach):
         raise click.UsageError("say what for: --tell A B, or --within W")
+    if tell and tell[0] == tell[1]:
+        raise click.UsageError("--tell A B: give two different shares")
     goal = Goal.telling(*tell) if tell else Goal.within(reach or 0)
     found = guidance.plan(observatory.load(folder), guidance.Asked(dimension, goal, within),
                           batch=batch)  # fmt: skip
@@ -267,13 +292,16 @@ def link(folder: Path, merging: bool, record_id: str | None, as_json: bool) -> N
     to decide, in the review app. Merges are facts of the ledger and can be undone.
     """
     from innovatory import linking, observatory
+    from innovatory.review import told_apart
 
+    if record_id and merging:
+        raise click.UsageError("--merge and --undo are the contrary of each other; give one")
     place = observatory.load(folder)
     if record_id:
         linking.undo(place, record_id)
-        say(f"{record_id}: counts as itself again")
+        say(f"{record_id}: counts as itself again, with the next 'innovatory build'")
         return
-    found = linking.propose(place)
+    found = linking.propose(place, apart=told_apart(place))
     rows = found.pairs.to_pylist()
     if as_json:
         print_json({"pairs": rows, "merges": [asdict(one) for one in found.merges]})
@@ -281,7 +309,7 @@ def link(folder: Path, merging: bool, record_id: str | None, as_json: bool) -> N
         for row in rows:
             say(f"{row['decision']} {row['score']:.3f}: {row['b']} -> {row['a']}: {row['reasons']}")
         say(f"{number(len(rows), 'pair')}, {number(len(found.merges), 'merge')} sure enough")
-    if merging:
+    if merging and found.merges:
         linking.merge(place, found.merges)
         say(f"{number(len(found.merges), 'record')} merged; 'innovatory build' counts them so",
             err=as_json)  # fmt: skip
@@ -319,9 +347,10 @@ def codebook_diff(old: str, new: str, folder: Path | None, as_json: bool) -> Non
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @JSON
 def verify(folder: Path, as_json: bool) -> None:
-    """Make every edition again from the ledger, and compare every number.
+    """Make every edition again from the ledger, and compare.
 
-    With the facts as they were when it was built. Exits with 4 where anything differs.
+    Every number and every claim, with the facts as they were when the edition was built. Exits
+    with 4 where anything differs.
     """
     from innovatory import observatory, verifying
 

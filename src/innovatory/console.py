@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -66,10 +66,15 @@ def tell_collected(item: Collected) -> None:
         f"{item.path.name} (source {summary.source_id}): {', '.join(taken) or 'no'} "
         f"{'fact' if one else 'facts'}; {' and '.join(aside) or 'nothing'} set aside"
     )
-    for reject in item.rejects[:SHOWN]:
+    tell_rejects(item.rejects)
+
+
+def tell_rejects(rejects: Sequence[Reject]) -> None:
+    """Say what was set aside, the first few."""
+    for reject in rejects[:SHOWN]:
         say(f"  {fault(reject)}", err=True)
-    if len(item.rejects) > SHOWN:
-        more = len(item.rejects) - SHOWN
+    if len(rejects) > SHOWN:
+        more = len(rejects) - SHOWN
         say(f"  and {more:,} more; 'innovatory export' writes all to rejects.csv", err=True)
 
 

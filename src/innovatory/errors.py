@@ -9,7 +9,9 @@
     │   └── UnknownRecord    no record of that id
     ├── GazetteerError       the shipped city list cannot be read
     ├── EditionError         an edition cannot be built, or is not what its manifest says
-    └── FiguresError         a file of printed figures is malformed
+    ├── FiguresError         a file of printed figures is malformed
+    ├── ReviewError          the review app refuses what was asked of it
+    └── MethodError          a method file, framework or table of an index cannot be used
 
 Every message names the file, the row or field where there is one, and the next step.
 """
@@ -55,3 +57,21 @@ class EditionError(InnovatoryError):
 
 class FiguresError(InnovatoryError):
     """A file of printed figures is malformed."""
+
+
+class MethodError(InnovatoryError):
+    """A method file, framework or table of an index cannot be used."""
+
+
+class ReviewError(InnovatoryError):
+    """The review app refuses what was asked of it; `status` is that of its answer over HTTP.
+
+    >>> str(ReviewError(409, "another coder has this record", "code the next one"))
+    'another coder has this record; code the next one'
+    """
+
+    def __init__(self, status: int, reason: str, next_step: str) -> None:
+        super().__init__(f"{reason}; {next_step}")
+        self.status = status
+        self.reason = reason
+        self.next_step = next_step

@@ -19,7 +19,7 @@ from innovatory.edition.counts import CITY
 from innovatory.engine import Engine, key_of, quoted
 from innovatory.errors import LedgerError, ObservatoryError
 from innovatory.observatory import Observatory
-from innovatory.pipeline import current, remembered
+from innovatory.pipeline import current, remembered, unheard
 from innovatory.records import DRAW_DESIGNS, Draw, Fact, Row, Source, canonical
 
 SOURCE = Source("fieldwork", "Draws and merges made in the observatory")
@@ -57,8 +57,13 @@ def draw(observatory: Observatory, wanted: Wanted) -> Draw:
     """
     _check(observatory.book, wanted)
     with current(observatory) as engine:
-        rows = engine.rows("SELECT DISTINCT draw_id FROM draws ORDER BY draw_id")
+        rows = engine.rows("SELECT DISTINCT draw_id FROM fact_draws")
         known = [row["draw_id"] for row in rows]
+        if wanted.id in known:
+            raise ObservatoryError(
+                f"there is a draw {wanted.id!r} already, and it stays as it was drawn; give "
+                "another --id"
+            )
         made = _drawn(engine, observatory, wanted, id=wanted.id or _free(known))
     store(observatory, [made], name=f"draw {made.id}")
     return made
@@ -89,11 +94,26 @@ def _drawn(engine: Engine, observatory: Observatory, wanted: Wanted, *, id: str)
         f"SELECT record_id FROM records WHERE {kind} ORDER BY record_id")]  # fmt: skip
     coded, drawn = _coded(engine, target), _members(engine, target)
     if wanted.design == "repeat":
-        found = sampling.simple_random(sorted(coded & set(every)), wanted.size, id=id, seed=seed)
+        again = sorted(coded & set(every))
+        if wanted.size > len(again):
+            raise ObservatoryError(
+                f"{len(again)} records are coded by people, so that {wanted.size} cannot be coded "
+                "again; ask for fewer"
+                if again
+                else "no record is coded by people yet, so that none can be coded again; "
+                "draw by another design first"
+            )
+        found = sampling.simple_random(again, wanted.size, id=id, seed=seed)
         return replace(found, design="repeat", target=wanted.dimensions)
     frame = [record for record in every if record in drawn or record not in coded]
     if not frame:
-        raise ObservatoryError("every record is coded; there is nothing to draw")
+        what = f"record of the kind {wanted.kind}" if wanted.kind else "record"
+        raise ObservatoryError(
+            f"every {what} is coded, so that none is left to draw; collect more, or draw some to "
+            "be coded again with --design repeat"
+            if every
+            else f"there is no {what}; collect some, or leave --kind out"
+        )
     if wanted.design == "simple_random":
         found = sampling.simple_random(frame, wanted.size, id=id, seed=seed, drawn=drawn)
     elif wanted.design == "stratified":
@@ -182,10 +202,27 @@ def predictable(book: Codebook) -> list[str]:
     return [name for name in names if name not in rolled]
 
 
-def machine(observatory: Observatory) -> pa.Table:
-    """How good the machine coder is on each dimension, trained on all that is coded now."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The machine coder's table `machine`, and why it had no answer to learn from, if so."""
+
+    table: pa.Table
+    notice: str
+
+
+def machine(observatory: Observatory, dimensions: Sequence[str] = ()) -> Tried:
+    """How good the machine coder is on each dimension (none: all), trained on all coded now.
+
+    Raises ObservatoryError for a dimension that it cannot be trained on.
+    """
+    known = predictable(observatory.book)
+    if missing := sorted(set(dimensions) - set(known)):
+        raise ObservatoryError(
+            f"the machine coder is not trained on {missing[0]!r}; use {', '.join(known)}"
+        )
     with current(observatory) as engine:
-        return predict(engine, observatory, predictable(observatory.book))[1]
+        table = predict(engine, observatory, dimensions or known)[1]
+        return Tried(table, unheard(observatory, engine.rows("SELECT * FROM coders")))
 
 
 def store(observatory: Observatory, facts: Sequence[Fact], *, name: str) -> int:
@@ -193,8 +230,9 @@ def store(observatory: Observatory, facts: Sequence[Fact], *, name: str) -> int:
 
     Raises LedgerError where one of them is refused; then the others are in.
     """
-    sha = key_of([repr(canonical(fact)) for fact in facts])
     with observatory.ledger() as ledger:
+        # With what was known: the same said again after the contrary is said anew.
+        sha = key_of([str(ledger.head()), *(repr(canonical(fact)) for fact in facts)])
         ledger.add_codebook(observatory.book.version, observatory.book.text)
         summary = ledger.import_file(
             [Row(n, fact) for n, fact in enumerate(facts, start=1)], source=SOURCE, file=name,
@@ -204,22 +242,3 @@ def store(observatory: Observatory, facts: Sequence[Fact], *, name: str) -> int:
             told = [r for batch, r in ledger.rejects() if batch == summary.batch]
             raise LedgerError(f"{name}: {told[0].reason}; {told[0].next_step}")
     return summary.new + summary.changed
-
-
-def members(observatory: Observatory, draw_id: str) -> dict[str, bool]:
-    """The records of a draw, and whether each goes to a second coder.
-
-    Raises ObservatoryError where there is no draw of that id.
-    """
-    with observatory.ledger() as ledger:
-        rows = ledger.facts()["draws"].to_pylist()
-    known = sorted({row["draw_id"] for row in rows})
-    if draw_id not in known:
-        raise ObservatoryError(
-            f"there is no draw {draw_id!r}; there are: {', '.join(known) or 'none'}"
-        )
-    return {
-        row["record_id"]: row["second"]
-        for row in rows
-        if row["draw_id"] == draw_id and row["drawn"]
-    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -21,9 +22,10 @@ from innovatory.estimate import planning
 from innovatory.estimate.planning import Goal, Plan
 from innovatory.fieldwork import predict
 from innovatory.observatory import Observatory
-from innovatory.pipeline import current, remembered
+from innovatory.pipeline import current, remembered, unheard
 
 BATCH = 60
+EVERY = "all projects"
 # Below this the machine's best guess is no help to a coder.
 SUGGESTED_FROM = 0.5
 
@@ -111,15 +113,23 @@ def plan(observatory: Observatory, asked: Asked, *, batch: int = BATCH) -> Plan:
     _check(book, asked)
     with current(observatory) as engine:
         found = _shares(engine, observatory, asked)
+        variances = _variances(found)
+        unknown = ~np.isfinite(variances).any(0)
+        if asked.within and unknown.any():
+            # Where no group has enough coded, its records are taken to vary as all of them do.
+            every = _variances(_shares(engine, observatory, replace(asked, within="")))
+            variances = np.where(unknown, every, variances)
         names = _names(engine, asked.within)
     size = np.array([one.size[0] for one in found])
     labels = np.array([one.labels[0] for one in found])
-    variances = np.array(
-        [planning.record_variance(o.standard_error, o.labels, o.size) for o in found]
-    )
-    titles = [names.get(one.group, one.group) or "all" for one in found]
+    titles = [names.get(one.group, one.group) or EVERY for one in found]
     return planning.plan(asked.goal, titles, size=size, labels=labels, variances=variances,
                          batch=batch)  # fmt: skip
+
+
+def _variances(found: list[Shares]) -> Floats:
+    """What one record's residual varies by, (groups, classes); not a number where unknown."""
+    return np.array([planning.record_variance(o.standard_error, o.labels, o.size) for o in found])
 
 
 def _check(book: Codebook, asked: Asked) -> None:
@@ -149,9 +159,12 @@ def _shares(engine: Engine, observatory: Observatory, asked: Asked) -> list[Shar
     if stands.name == COUNTED:
         raise EditionError("every record is coded: there is nothing left to plan")
     if stands.name != ESTIMATED:
+        told = unheard(observatory, engine.rows("SELECT * FROM coders"))
+        folder = shlex.quote(str(observatory.folder))
         raise EditionError(
-            "nothing that was drawn by design is coded yet; draw records with 'innovatory draw' "
-            "and code about 60 of them first"
+            told
+            or f"no project that was drawn is coded on {asked.dimension} yet; draw some "
+            f"('innovatory draw {folder} 60'), let people code them, and plan then"
         )
     return [
         one

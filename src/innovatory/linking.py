@@ -26,8 +26,14 @@ class Proposed:
     merges: tuple[Merge, ...]
 
 
-def propose(observatory: Observatory) -> Proposed:
-    """Look for records that tell of the same project, of one source or of several."""
+def propose(
+    observatory: Observatory, *, apart: frozenset[frozenset[str]] = frozenset()
+) -> Proposed:
+    """Look for records that tell of the same project, of one source or of several.
+
+    `apart` are pairs of ids that somebody said are not the same: they are not proposed again, nor
+    made one by way of a third record. Raises LedgerError where there is no ledger.
+    """
     with observatory.ledger() as ledger:
         facts = ledger.facts()
     spelt = {
@@ -36,8 +42,8 @@ def propose(observatory: Observatory) -> Proposed:
     }
     resolved = Geography(observatory).resolve(sorted(spelt))
     cities = {spelling: found.city_id for spelling, found in resolved.items() if found.city_id}
-    pairs = candidates(facts, cities=cities)
-    vetoes = prepare(facts, cities=cities).vetoes(frozenset())
+    pairs = candidates(facts, cities=cities, apart=apart)
+    vetoes = prepare(facts, cities=cities).vetoes(apart)
     return Proposed(pairs, tuple(merges(pairs, vetoes=vetoes, by=BY)))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import msgspec
 
-from innovatory import fieldwork
 from innovatory.engine import key_of
 from innovatory.errors import ObservatoryError
+from innovatory.handout import find_draw
 from innovatory.ledger import ImportSummary
 from innovatory.llm import Archive, Budget, Endpoint, Progress, code, coder
 from innovatory.observatory import Observatory
@@ -37,11 +37,18 @@ class Asked:
 def load(path: Path) -> tuple[Endpoint, Budget]:
     """The settings of a model; ObservatoryError names file, setting and reason."""
     try:
-        settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _Settings)
+        told = tomllib.loads(path.read_text("utf-8"))
+        settings = msgspec.convert(told, _Settings)
     except OSError as error:
         raise ObservatoryError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ObservatoryError(f"{path}: {error}; see docs/llm.md") from error
+    for name, kind in (("endpoint", Endpoint), ("budget", Budget)):
+        known = [one.name for one in fields(kind)]
+        if unknown := sorted(told.get(name, {}).keys() - set(known)):
+            raise ObservatoryError(
+                f"{path}: [{name}] has no setting {unknown[0]!r}; use {', '.join(known)}"
+            )
     return settings.endpoint, settings.budget
 
 
@@ -55,7 +62,7 @@ def run(
     where the settings or the draw are wrong, and where in replay an answer is missing.
     """
     endpoint, budget = load(path)
-    ids = sorted(fieldwork.members(observatory, asked.draw)) if asked.draw else None
+    ids = sorted(find_draw(observatory, asked.draw).members) if asked.draw else None
     who = coder(endpoint)
     with observatory.ledger() as ledger, Archive(observatory.folder / "llm") as archive:
         records = list(ledger.records(ids).values())

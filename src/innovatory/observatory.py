@@ -5,6 +5,8 @@
     ledger.db          the facts (or a PostgreSQL server, named in observatory.toml)
     editions/NAME/     frozen editions
     site/              the publication
+    review/            accounts and drafts of the review app
+    llm/               what language models were asked, and answered
     .innovatory/       keys of what was built, to build only what changed; may be deleted
 
 This is the edge: files are read and written here, and the rooms below are given plain data.
@@ -47,12 +49,13 @@ codebook = "codebook.yaml"
 # The cities that are covered, by id (docs/cities.md), or "all" that a record names.
 cities = {cities}
 
-{coding}[aliases]
+[coding]
+# The coders on whose answers shares rest; by default people alone.
+{reference}
+
+[aliases]
 # Spellings that the city list does not know, or means otherwise: "Spelling" = "city-id".
 {own}{editions}"""
-
-
-_WHY_REFERENCE = "The coders on whose answers shares rest; by default people alone."
 
 
 class _Panel(msgspec.Struct, forbid_unknown_fields=True):
@@ -169,13 +172,12 @@ def new(
         )
     text = _TEMPLATE.format(
         title=_toml(title), cities=_toml(list(cities) if cities is not None else "all"),
-        coding=f"[coding]\n# {_WHY_REFERENCE}\nreference = {_toml(list(reference))}\n\n"
-        if reference
-        else "",
+        reference=f"reference = {_toml(list(reference))}" if reference
+        else '# reference = ["ana", "bo"]',
         own="".join(_block("city", asdict(city)) for city in own),
         editions="".join(_block("edition", _edition_fields(spec)) for spec in editions),
     )  # fmt: skip
-    ignored = "site/\n.innovatory/\n*.db-wal\n*.db-shm\n"
+    ignored = "site/\nreview/\n.innovatory/\n*.db-wal\n*.db-shm\n"
     files = {
         "codebook.yaml": data("codebook.yaml").read_bytes(), ".gitignore": ignored.encode()
     }  # fmt: skip

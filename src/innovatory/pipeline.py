@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import hashlib
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
 
 from innovatory import codebook, geography
 from innovatory.codebook import Codebook
@@ -323,6 +325,44 @@ def current(observatory: Observatory) -> Iterator[Engine]:
         with _without_cycles(), Engine() as engine:
             prepare(engine, source, as_of=date.max)
             yield engine
+
+
+def unheard(observatory: Observatory, coders: Sequence[Mapping[str, Any]]) -> str:
+    """Which answers that were meant to count are missing, and what to do; '' where none are.
+
+    `coders` are rows of an edition's table `coders`: all that answered anything.
+    """
+    if not coders:
+        return ""
+    if any(row["reference"] for row in coders):
+        silent = sorted(set(observatory.reference or ()) - {row["coder_id"] for row in coders})
+        if not silent:
+            return ""
+        return (
+            f"[coding] reference names {', '.join(silent)}, of whom there is no answer; is that "
+            f"the coder's id? See {observatory.folder / SETTINGS}"
+        )
+    told = ", ".join(f"{row['coder_id']} ({row['kind']})" for row in coders)
+    if observatory.reference is None:
+        why, what = "shares rest on people's answers", "or name the coders that count as"
+    else:
+        why = f"[coding] reference names {', '.join(observatory.reference)} alone"
+        what = "or correct"
+    folder = shlex.quote(str(observatory.folder))
+    return (
+        f"no answer counts yet: those that are there come from {told}, and {why}; let people code "
+        f"('innovatory draw {folder} 60'), {what} [coding] reference in "
+        f"{observatory.folder / SETTINGS}"
+    )
+
+
+def notices(observatory: Observatory, names: Sequence[str]) -> list[str]:
+    """What whoever built these editions has to know about them, each thing once."""
+    told = []
+    for name in names:
+        path = observatory.edition_folder(name) / "tables" / "coders.parquet"
+        told.append(unheard(observatory, pq.read_table(path).to_pylist()))
+    return [notice for notice in dict.fromkeys(told) if notice]
 
 
 def built_editions(observatory: Observatory) -> list[str]:

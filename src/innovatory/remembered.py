@@ -6,6 +6,7 @@ Deleting the folder loses nothing. A file that cannot be read is made again.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,11 @@ import pyarrow.parquet as pq
 
 from innovatory.engine import write_atomically
 
+MOST_BYTES = 200_000_000
+
 
 class Remembered:
-    """A folder of tables by key; `prune` removes those that were not asked for."""
+    """A folder of tables by key; `prune` keeps it from growing without end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,7 +30,9 @@ class Remembered:
         self._asked.add(key)
         path = self._folder / f"{key}.parquet"
         try:
-            return pq.read_table(path)
+            table = pq.read_table(path)
+            os.utime(path)
+            return table
         except (OSError, pa.ArrowException):
             table = make()
             sink = io.BytesIO()
@@ -36,7 +41,14 @@ class Remembered:
             return table
 
     def prune(self) -> None:
-        """Remove the tables that were not asked for since this was made."""
-        for path in self._folder.glob("*.parquet"):
-            if path.stem not in self._asked:
+        """Remove what was not asked for, the longest unused first, down to `MOST_BYTES` in all.
+
+        What this build did not need the next one may: an edition that is left as it is asks for
+        nothing.
+        """
+        files = [(path.stat(), path) for path in self._folder.glob("*.parquet")]
+        size = sum(found.st_size for found, _ in files)
+        for found, path in sorted(files, key=lambda one: (one[0].st_mtime_ns, one[1].name)):
+            if size > MOST_BYTES and path.stem not in self._asked:
                 path.unlink(missing_ok=True)
+                size -= found.st_size

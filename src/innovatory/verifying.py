@@ -10,21 +10,27 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from innovatory import __version__, codebook
 from innovatory.edition.build import Input, Spec, build
+from innovatory.engine import digest
 from innovatory.errors import EditionError
 from innovatory.observatory import Observatory
 from innovatory.pipeline import built_editions, given
 
+MANIFEST = "manifest.json"
 MOST = 5
+# Of the manifest, what the edition is; its files are compared themselves.
+_TOLD = ("name", "title", "as_of", "synthetic", "codebook", "counting", "counts", "earlier",
+         "sources")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,10 @@ class Verified:
         """The outcome in words."""
         if self.problems:
             yield from self.problems
+            yield (
+                f"{self.name}: made again with the [aliases] and the city list of today; if these "
+                "changed, or the edition is no longer wanted as it was, build it again"
+            )
         else:
             yield (
                 f"{self.name}: {self.numbers:,} numbers of its tables and {self.claims} claims, "
@@ -62,21 +72,28 @@ def verify(observatory: Observatory) -> list[Verified]:
             f"{observatory.folder}: no edition was built yet; run "
             f"'innovatory build {shlex.quote(str(observatory.folder))} --as-of DATE'"
         )
+    manifests = {name: _manifest(observatory.edition_folder(name)) for name in names}
     with tempfile.TemporaryDirectory(prefix="innovatory-verify-") as temporary:
         again = Path(temporary)
         found = []
-        for name in names:
-            _remade(observatory, name, again)
+        for name, manifest in manifests.items():
+            _remade(observatory, name, manifest, again=again)
             found.append(_compared(observatory.edition_folder(name), again / name))
     return found
 
 
-def _remade(observatory: Observatory, name: str, again: Path) -> None:
+def _remade(
+    observatory: Observatory, name: str, manifest: Mapping[str, Any], *, again: Path
+) -> None:
     folder = observatory.edition_folder(name)
-    manifest = _manifest(folder)
     book = codebook.load(folder / "codebook.yaml")
     made = manifest["made_from"]
     earlier = (manifest["earlier"] or {}).get("name", "")
+    if earlier and not (again / earlier).is_dir():
+        raise EditionError(
+            f"{folder}: was compared with the edition {earlier!r}, which is not there any more; "
+            "name it in observatory.toml again, or build this one again"
+        )
     spec = Spec(name, date.fromisoformat(manifest["as_of"]), manifest["title"], earlier)
     with observatory.ledger() as ledger:
         batch = manifest["ledger"]["batch"]
@@ -98,7 +115,12 @@ def _remade(observatory: Observatory, name: str, again: Path) -> None:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EditionError(f"{folder / MANIFEST}: cannot be read ({error}); build again") from error
+    if not isinstance(manifest, dict) or not {*_TOLD, "files", "ledger"} <= manifest.keys():
+        raise EditionError(f"{folder / MANIFEST}: is no manifest; build the edition again")
     if "made_from" not in manifest:
         raise EditionError(
             f"{folder}: was built by an older version, which did not say from what; build it again"
@@ -108,25 +130,18 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _compared(folder: Path, again: Path) -> Verified:
     before, after = _manifest(folder), _manifest(again)
-    problems = []
-    if before["innovatory"] != after["innovatory"]:
-        problems.append(
-            f"{folder.name}: was made by version {before['innovatory']}, this is {__version__}"
-        )
-    if before["ledger"]["state"] != after["ledger"]["state"]:
-        problems.append(
-            f"{folder.name}: the ledger is another one, its state at batch "
-            f"{before['ledger']['batch']} was {before['ledger']['state'][:12]} and is "
-            f"{after['ledger']['state'][:12]}"
-        )
-    differing = [
-        name
-        for name in sorted(before["files"].keys() | after["files"].keys())
-        if before["files"].get(name) != after["files"].get(name) and not name.endswith(".csv")
-    ]
-    problems += [problem for name in differing for problem in _difference(folder, again, name)]
-    damaged = [name for name, sha in before["files"].items() if _changed(folder / name, sha)]
-    problems += [f"{folder / name}: missing or changed since it was built" for name in damaged]
+    problems = list(_told_by_manifest(folder, before, after))
+    for name in sorted(before["files"].keys() | after["files"].keys()):
+        path = folder / name
+        found = digest(path.read_bytes()) if path.is_file() else ""
+        given, should = before["files"].get(name, ""), after["files"].get(name, "")
+        if found != given:
+            problems.append(f"{path}: {'changed' if found else 'lost'} since it was built")
+        if found and should and found != should:
+            problems += _difference(folder, again, name)
+        elif given != should:
+            what = f"{'does not follow' if given else 'is missing, and follows'} from the ledger"
+            problems.append(f"{path}: {what}")
     numbers = sum(_numbers(path) for path in (again / "tables").glob("*.parquet"))
     claims = json.loads((again / "claims.json").read_text("utf-8"))
     return Verified(
@@ -135,10 +150,25 @@ def _compared(folder: Path, again: Path) -> Verified:
     )  # fmt: skip
 
 
-def _changed(path: Path, sha: str) -> bool:
-    from innovatory.engine import digest
-
-    return not path.is_file() or digest(path.read_bytes()) != sha
+def _told_by_manifest(
+    folder: Path, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[str]:
+    """What the manifest says of the edition as a whole, and should not."""
+    if before["innovatory"] != after["innovatory"]:
+        yield (
+            f"{folder.name}: was made by version {before['innovatory']}, this is {__version__}: "
+            "install that one, or build the edition again"
+        )
+    if before["ledger"]["state"] != after["ledger"]["state"]:
+        yield (
+            f"{folder.name}: the ledger is another one, its state at batch "
+            f"{before['ledger']['batch']} was {before['ledger']['state'][:12]} and is "
+            f"{after['ledger']['state'][:12]}; point observatory.toml at the ledger it was built "
+            "from"
+        )
+    for name in _TOLD:
+        if before[name] != after[name]:
+            yield f"{folder / MANIFEST}: {name} is {before[name]}, should be {after[name]}"
 
 
 def _numbers(path: Path) -> int:
@@ -150,17 +180,35 @@ def _numbers(path: Path) -> int:
 
 
 def _difference(folder: Path, again: Path, name: str) -> Iterator[str]:
-    """What differs in a file: whole rows of a table, the first few."""
-    if not (folder / name).is_file() or not (again / name).is_file():
-        yield f"{folder / name}: is in only one of the two"
+    """What differs in a file: rows of a table or claims, the first few."""
+    try:
+        old, new = (_rows(one / name) for one in (folder, again))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        yield f"{folder / name}: cannot be read ({error}); build the edition again"
         return
-    if not name.endswith(".parquet"):
-        yield f"{folder / name}: differs from what the ledger gives"
+    if not (old and new):
+        # A table in two formats is told of once.
+        if not name.endswith(".csv"):
+            yield f"{folder / name}: differs from what the ledger gives"
         return
-    old, new = (pq.read_table(one / name).to_pylist() for one in (folder, again))
     rows = [(n, a, b) for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b]
-    more = f"; {len(old)} rows instead of {len(new)}" if len(old) != len(new) else ""
+    more = f"; it has {len(old)} rows instead of {len(new)}" if len(old) != len(new) else ""
     yield f"{folder / name}: {len(rows)} rows differ from what the ledger gives{more}"
     for n, a, b in rows[:MOST]:
         told = [f"{key} is {a[key]}, should be {b.get(key)}" for key in a if a[key] != b.get(key)]
-        yield f"{folder / name}: row {n + 1}: {'; '.join(told)}"
+        yield f"{folder / name}: {a.get('id', f'row {n + 1}')}: {'; '.join(told)}"
+
+
+def _is_rows(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(one, dict) for one in found)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a table, or the claims; none of another file."""
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+    if path.suffix == ".json":
+        found = json.loads(path.read_text("utf-8"))
+        return found if _is_rows(found) else []
+    return []

@@ -163,8 +163,7 @@ def _tables(
         partly_coded=claims.partly_coded(engine, drawn=rests.drawn),
     )  # fmt: skip
     _ranks(engine, run, book, setting)
-    if (pooled := rests.pooled()) is not None:
-        run.put("city_pooled", "", pooled)
+    _pooled(run, rests)
     agreed = run.rows("agreement") if agreements.doubled(engine) else []
     receipts = Receipts(engine, rests, agreement=agreed)
     written = Writer(engine, book, setting, read=run.rows, receipts=receipts).claims()
@@ -211,6 +210,18 @@ def _ranks(engine: Engine, run: Outputs, book: Codebook, setting: claims.Setting
         engine.parquet(name, run.path(name, "parquet"))
     table = ranks.take(engine, book, obstacle=setting.obstacle, partly_coded=setting.partly_coded)
     run.put("city_ranks", key, table)
+
+
+def _pooled(run: Outputs, rests: Coverage) -> None:
+    """The shares of cities pooled, where the table that they come from was made again."""
+    named = {count.name for count in tables.count_tables(rests.book)}
+    if rests.frame is None or coverage.POOLED not in named:
+        return
+    key = key_of([_code(), run.entry(coverage.POOLED)["key"]])
+    if run.reuse("city_pooled", key):
+        return
+    if (table := rests.pooled()) is not None:
+        run.put("city_pooled", key, table)
 
 
 def _claim_records(

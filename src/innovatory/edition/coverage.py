@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from innovatory.codebook import Codebook, RollUp
 from innovatory.edition.counts import Count, asked_of_coders
 from innovatory.edition.tables import PROJECTS, count_tables, counted
-from innovatory.engine import Engine, digest, parquet_bytes
+from innovatory.engine import Engine, digest
 
 if TYPE_CHECKING:
     from innovatory.edition.estimates import Basis
@@ -75,8 +75,8 @@ def take(engine: Engine, book: Codebook, *, seed: int, remember: Remember) -> Co
     table, machine = predictions.take(engine, book, wanted, seed=seed, remember=remember)
     prints = {}
     for name in wanted:
-        mine = table.filter(pc.field("dimension") == name)
-        prints[f"predictions:{name}"] = digest(parquet_bytes(mine))
+        mine = table.filter(pc.field("dimension") == name)["probability"]
+        prints[f"predictions:{name}"] = digest(mine.to_numpy().tobytes())
     return stand(engine, book, {"predictions": table, "machine": machine}, prints)
 
 

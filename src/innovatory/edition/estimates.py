@@ -9,17 +9,16 @@ drawn nothing is said of the records that were not coded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from innovatory.edition.counts import CITY, Count, Population, asked_of_coders
-from innovatory.edition.frame import Bools, Cells, Drawn, Floats, Frame, cells
-from innovatory.estimate.difference import Domain, Part, Sample, share, total
-from innovatory.estimate.pooling import pool
+from innovatory.edition.frame import Bools, Cells, Drawn, Floats, Frame, beside, cells
+from innovatory.estimate.difference import Domain, Estimate, Part, Sample, share, total
 from innovatory.sampling import inclusion
 
 COUNTED, CODED, ESTIMATED, MODEL = "counted", "coded", "estimated", "model"
@@ -31,6 +30,8 @@ BASES = {
     MODEL: "model-based, not audited: fewer than five coded records in the cell's population",
 }
 _DIGITS = 6
+# So many numbers are worked on at once, so that memory stays bounded.
+_MOST_AT_ONCE = 1_000_000
 _NUMBERS = ("count", "low", "high", "base", "share", "share_low", "share_high")
 
 _TEXT: Any = pa.string()
@@ -60,8 +61,16 @@ class Basis:
     draws: tuple[str, ...]
 
 
-def basis(frame: Frame, asked: Sequence[str], kind: str) -> Basis:
-    """How the records of a kind came to be coded on all the dimensions `asked`."""
+Known = dict[tuple[str, bytes, tuple[str, ...]], Floats]
+
+
+def basis(
+    frame: Frame, asked: Sequence[str], kind: str, *, known: Known | None = None
+) -> Basis:  # fmt: skip
+    """How the records of a kind came to be coded on all the dimensions `asked`.
+
+    Chances are kept in `known`: most questions were put to the same records.
+    """
     rows = frame.rows(kind)
     labelled = frame.labelled(asked) & rows
     serving = [
@@ -75,9 +84,12 @@ def basis(frame: Frame, asked: Sequence[str], kind: str) -> Basis:
     name = COUNTED if (labelled == rows).all() else ESTIMATED if serving else CODED
     if name == CODED:
         covered = labelled
-    probability = np.where(sampled, _chance(frame, serving, labelled, rows), 1.0)
-    return Basis(name, tuple(asked), kind, covered, labelled, sampled, probability,
-                 tuple(draw.id for draw in serving))  # fmt: skip
+    known, draws = {} if known is None else known, tuple(draw.id for draw in serving)
+    key = (kind, labelled.tobytes(), draws)
+    if key not in known:
+        chance = _chance(frame, serving, labelled, rows)
+        known[key] = np.where(sampled, chance, 1.0)
+    return Basis(name, tuple(asked), kind, covered, labelled, sampled, known[key], draws)
 
 
 def _chance(frame: Frame, serving: Sequence[Drawn], labelled: Bools, rows: Bools) -> Floats:
@@ -96,11 +108,14 @@ def _chance(frame: Frame, serving: Sequence[Drawn], labelled: Bools, rows: Bools
 def bases(frame: Frame, counted: Mapping[Count, Sequence[Population]]) -> dict[str, Basis]:
     """The basis of every question and kind that some count table asks, by `name_of`."""
     found: dict[str, Basis] = {}
+    known: Known = {}
     for count, populations in counted.items():
         for population in populations:
             asked = asked_of_coders(count, population)
             if asked and name_of(asked, population.kind) not in found:
-                found[name_of(asked, population.kind)] = basis(frame, asked, population.kind)
+                found[name_of(asked, population.kind)] = basis(
+                    frame, asked, population.kind, known=known
+                )
     return found
 
 
@@ -178,11 +193,24 @@ def _estimated(
 ) -> dict[tuple[str, str], Cell]:
     classes = frame.classes.get(count.dimension, ())
     found: dict[tuple[str, str], Cell] = {}
-    for group in cells(frame, count, population, way=way, covered=stands.covered):
-        numbers = _numbers(group, stands)
-        for n, class_ in enumerate(classes):
-            found[group.group, class_] = {name: values[n] for name, values in numbers.items()}
+    for groups in _together(cells(frame, count, population, way=way, covered=stands.covered)):
+        numbers = _numbers(beside(groups), stands)
+        places = [(group.group, class_) for group in groups for class_ in classes]
+        for n, place in enumerate(places):
+            found[place] = {name: values[n] for name, values in numbers.items()}
     return found
+
+
+def _together(groups: Iterable[Cells]) -> Iterator[list[Cells]]:
+    """The groups of a table in batches: cells estimated together tell how far the machine errs."""
+    batch: list[Cells] = []
+    for group in groups:
+        batch.append(group)
+        if len(batch) * group.within.size >= _MOST_AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _parts(group: Cells, stands: Basis) -> tuple[Part, Part, Sample]:
@@ -192,7 +220,7 @@ def _parts(group: Cells, stands: Basis) -> tuple[Part, Part, Sample]:
 
 
 def _numbers(group: Cells, stands: Basis) -> dict[str, list[object]]:
-    """The columns of a count table for the cells of one group, in the order of the classes."""
+    """The columns of a count table for cells, in their order."""
     top, bottom, sample = _parts(group, stands)
     domain = Domain(group.size, group.within)
     base_domain = Domain(group.base_size, group.base_within)
@@ -230,15 +258,25 @@ def shares(
     frame: Frame, count: Count, population: Population, stands: Basis
 ) -> list[Shares]:  # fmt: skip
     """The shares of a count table for a population, a group at a time, with standard errors."""
-    found = []
-    for group in cells(frame, count, population, way="full", covered=stands.covered):
-        top, bottom, sample = _parts(group, stands)
-        one = share(top, bottom, sample, domain=Domain(group.base_size, group.base_within))
-        found.append(
-            Shares(group.group, group.bottom_total, one.value, one.low, one.high,
-                   one.standard_error, one.labels)
-        )  # fmt: skip
-    return found
+    return [
+        Shares(group.group, group.bottom_total, one.value, one.low, one.high,
+               one.standard_error, one.labels)
+        for group, one in _shared(frame, count, population, stands)
+    ]  # fmt: skip
+
+
+def _shared(
+    frame: Frame, count: Count, population: Population, stands: Basis
+) -> Iterator[tuple[Cells, Estimate]]:
+    """Each group with its estimated shares."""
+    for groups in _together(cells(frame, count, population, way="full", covered=stands.covered)):
+        top, bottom, sample = _parts(every := beside(groups), stands)
+        made = share(top, bottom, sample, domain=Domain(every.base_size, every.base_within))
+        wide = len(groups[0].size)
+        for n, group in enumerate(groups):
+            mine = slice(n * wide, (n + 1) * wide)
+            values = (getattr(made, field.name)[mine] for field in fields(Estimate))
+            yield group, Estimate(*values)
 
 
 def pooled(frame: Frame, count: Count, population: Population, class_: str, *,
@@ -252,28 +290,27 @@ def pooled(frame: Frame, count: Count, population: Population, class_: str, *,
     stands = found[name_of(asked_of_coders(count, population), population.kind)]
     if stands.name != ESTIMATED:
         return None
+    # Imported here because scipy.optimize, which it needs, takes long to import.
+    from innovatory.estimate.pooling import pool
+
     at = frame.classes[count.dimension].index(class_)
-    groups = [g for g in cells(frame, count, population, way="full", covered=stands.covered)
-              if g.bottom_total[at] > 0]  # fmt: skip
-    made = [
-        share(*_parts(group, stands), domain=Domain(group.base_size, group.base_within))
-        for group in groups
-    ]
+    made = [(group, one) for group, one in _shared(frame, count, population, stands)
+            if group.bottom_total[at] > 0]  # fmt: skip
     own, errors, labels = (
-        np.array([getattr(one, name)[at] for one in made], float)
+        np.array([getattr(one, name)[at] for _, one in made], float)
         for name in ("value", "standard_error", "labels")
     )
-    machine = np.array([g.top_total[at] / g.bottom_total[at] for g in groups])
+    machine = np.array([group.top_total[at] / group.bottom_total[at] for group, _ in made])
     result = pool(own - machine, errors, labels=labels)
     if result is None:
         return None
     ends = [np.clip(machine + values, 0, 1).round(_DIGITS).tolist()
             for values in (result.value, result.low, result.high)]  # fmt: skip
     columns = {
-        "city_id": [group.group for group in groups],
-        "labels": [int((group.bottom[0][:, at] > 0).sum()) for group in groups],
+        "city_id": [group.group for group, _ in made],
+        "labels": [int((group.bottom[0][:, at] > 0).sum()) for group, _ in made],
         "share": [round(float(v), _DIGITS) for v in own],
-        "basis": [ESTIMATED if one.audited[at] else MODEL for one in made],
+        "basis": [ESTIMATED if one.audited[at] else MODEL for _, one in made],
         "pooled": ends[0], "pooled_low": ends[1], "pooled_high": ends[2],
         "own_weight": result.own.round(_DIGITS).tolist(),
     }  # fmt: skip

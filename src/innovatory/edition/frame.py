@@ -8,10 +8,11 @@ pairs; for every record the machine coder says how likely it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -51,11 +52,13 @@ class Drawn:
 class Frame:
     """One edition's records in the order of their ids, their pairs, draws and predictions.
 
-    `predicted` holds (records, classes) probabilities of the dimensions that were predicted.
+    `predicted` holds (records, classes) probabilities of the dimensions that were predicted;
+    `second` marks the records that a draw sent to a second coder.
     """
 
     record_ids: tuple[str, ...]
     kind: NDArray[np.str_]
+    second: Bools
     pair_row: Ints
     classes: Mapping[str, tuple[str, ...]]
     answers: Mapping[str, Answers]
@@ -112,8 +115,8 @@ def load(engine: Engine, book: Codebook, *, dimensions: Sequence[str]) -> Frame:
             expected[derived.id] = _rolled(derived.how, expected[derived.how.of], classes,
                                            derived.id, multi=derived.multi)  # fmt: skip
     return Frame(
-        ids, np.array(rows["kind"].to_pylist(), str), pair_row, classes, answers, known,
-        tuple(_draws(engine, row_of)), expected,
+        ids, np.array(rows["kind"].to_pylist(), str), _second(engine, row_of), pair_row, classes,
+        answers, known, tuple(_draws(engine, row_of)), expected,
     )  # fmt: skip
 
 
@@ -129,17 +132,15 @@ def _predicted(
     engine: Engine, row_of: Mapping[str, int], classes: Mapping[str, Sequence[str]]
 ) -> dict[str, Floats]:
     """The table `predictions` as one array for each dimension."""
-    told = engine.query("SELECT dimension, record_id, class, probability FROM predictions "
-                        "ORDER BY dimension, record_id, class")  # fmt: skip
     found: dict[str, Floats] = {}
+    told = engine.query("SELECT dimension, record_id, class, probability FROM predictions")
     names: list[Any] = told["dimension"].unique().to_pylist()
     for name in names:
         mine = told.filter(pc.field("dimension") == name)
-        place = {class_: n for n, class_ in enumerate(classes[name])}
-        table = np.zeros((len(row_of), len(place)))
-        at = [row_of[str(record_id)] for record_id in mine["record_id"].to_pylist()]
-        column = [place[str(class_)] for class_ in mine["class"].to_pylist()]
-        table[at, column] = mine["probability"].to_numpy()
+        table = np.zeros((len(row_of), len(classes[name])))
+        at = pc.index_in(mine["record_id"], pa.array(list(row_of)))
+        column = pc.index_in(mine["class"], pa.array(list(classes[name])))
+        table[at.to_numpy(), column.to_numpy()] = mine["probability"].to_numpy()
         found[name] = table
     return found
 
@@ -193,6 +194,13 @@ def _rolled(
     return table
 
 
+def _second(engine: Engine, row_of: Mapping[str, int]) -> Bools:
+    found = np.zeros(len(row_of), bool)
+    for row in engine.rows("SELECT record_id FROM draws WHERE second AND design <> 'repeat'"):
+        found[row_of[row["record_id"]]] = True
+    return found
+
+
 def _draws(engine: Engine, row_of: Mapping[str, int]) -> Iterator[Drawn]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in engine.rows("SELECT * FROM draws WHERE design <> 'repeat' ORDER BY ALL"):
@@ -233,6 +241,21 @@ class Cells:
     disputed: Ints
 
 
+def beside(groups: Sequence[Cells]) -> Cells:
+    """The cells of several groups of one table as one, class after class, group after group."""
+    if len(groups) == 1:
+        return groups[0]
+    same = {name: getattr(groups[0], name) for name in ("group", "units", "doubled")}
+    found: dict[str, Any] = {}
+    for name in [f.name for f in fields(Cells) if f.name not in same]:
+        parts = [getattr(group, name) for group in groups]
+        if isinstance(parts[0], tuple):
+            found[name] = tuple(np.hstack(part) for part in zip(*parts, strict=True))
+        else:
+            found[name] = np.hstack(parts)
+    return Cells(**same, **found)
+
+
 def cells(
     frame: Frame, count: Count, population: Population, *, way: str, covered: Bools
 ) -> Iterator[Cells]:
@@ -249,6 +272,7 @@ def cells(
     pairs = pairs[np.argsort(frame.pair_row[pairs], kind="stable")]
     units, k = np.unique(frame.pair_row[pairs], return_counts=True)
     starts = np.cumsum(k) - k
+    doubled = _doubled(frame, units, k)
     member, expected = np.ones(len(pairs), bool), inside.astype(float)
     for dimension, class_ in population.answers:
         at = frame.classes[dimension].index(class_)
@@ -266,10 +290,20 @@ def cells(
         top, bottom = _counted(*votes, k=k[:, None], base=group_weight[units][:, None],
                                cell=weight[units])  # fmt: skip
         yield Cells(
-            group, units, k > 1, top, bottom, cell[units], base[units], cell.sum(axis=0),
+            group, units, doubled, top, bottom, cell[units], base[units], cell.sum(axis=0),
             base.sum(axis=0), most[units], most.sum(axis=0), most_base[units],
             most_base.sum(axis=0), ((votes[0] > 0) & (votes[0] < k[:, None])).sum(axis=0),
         )  # fmt: skip
+
+
+def _doubled(frame: Frame, units: Ints, k: Ints) -> Bools:
+    """The records whose disputes stand for those of others: coded twice, by a draw if one says so.
+
+    What somebody chose to code twice is disputed more often than the rest.
+    """
+    twice = k > 1
+    by_draw: Bools = twice & frame.second[units]
+    return by_draw if by_draw.any() else twice
 
 
 def _spread(values: Floats, shape: tuple[int, ...]) -> Floats:
@@ -288,11 +322,20 @@ def _votes_of(said: Bools, starts: Ints) -> Floats:
 def _counted(
     n: Floats, m: Floats, *, k: Ints, base: Floats, cell: Floats
 ) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, Floats, Floats]]:
-    """What records count in the top and bottom: on average, at the smallest and largest share."""
+    """What records count in the top and bottom: on average, at the smallest and largest share.
+
+    A record of which only a part is in the cell (one of several cities, in equal parts) brings the
+    rest of it into the bottom too, which may make the share smaller than leaving it out.
+    """
     weight = base * cell
     top = (n / k * weight, (n == k) * weight, (n > 0) * weight)
     wide = base * np.ones(cell.shape)
-    bottom = (m / k * wide, ((n == k) | (m > n)) * wide, ((n > 0) | (m == k)) * wide)
+    rest = ((m == n) & (n > 0) & (n < k)) * (wide - weight)
+    bottom = (
+        m / k * wide,
+        ((n == k) | (m > n)) * wide + rest,
+        (m == k) * wide + ((n > 0) & (m < k)) * weight,
+    )
     return top, bottom
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from innovatory.codebook import Codebook
-from innovatory.engine import Engine, key_of, quoted
+from innovatory.edition.encodings import packed, unpacked
+from innovatory.engine import Engine, digest, key_of, quoted
 
 if TYPE_CHECKING:
     from innovatory import coder
@@ -42,6 +44,18 @@ MACHINE = pa.schema(
 _SCORE = b"innovatory.score"
 
 
+@cache
+def _code() -> str:
+    """The hash of the code that predicts: what other code made is not taken for its work."""
+    here = Path(__file__)
+    files = [
+        here,
+        here.with_name("encodings.py"),
+        *sorted((here.parents[1] / "coder").glob("*.py")),
+    ]
+    return key_of([digest(path.read_bytes()) for path in files])
+
+
 def take(
     engine: Engine, book: Codebook, dimensions: Sequence[str], *, seed: int, remember: Remember
 ) -> tuple[pa.Table, pa.Table]:
@@ -55,20 +69,30 @@ def take(
 
     corpus = read_corpus(engine)
     answers = read_answers(engine, book, corpus.record_ids)
-    features = cache(lambda: coder.features(corpus, seed=seed, answers=answers or None))
     said = repr([(name, a.tolist(), b.tolist()) for name, (a, b) in sorted(answers.items())])
+    common = key_of([_code(), corpus.key, said, str(seed)])
+
+    @cache
+    def encoded() -> coder.Features:
+        def make() -> pa.Table:
+            return packed(coder.features(corpus, seed=seed, answers=answers or None))
+
+        # Packed and unpacked even where it was just made, so that both are alike to the byte.
+        return unpacked(remember(f"encoding-{common}", make), corpus.record_ids)
+
     tables, scores = [], []
-    for name in dimensions:
-        asked = question(book, name)
-        labels = read_labels(engine, asked, corpus.record_ids)
-        given = [corpus.key, said, str(seed), str(FOLDS), repr(asked), repr(labels.rows.tolist()),
-                 repr(labels.votes.tolist())]  # fmt: skip
+    questions = [question(book, name) for name in dimensions]
+    labelled = _labels(engine, questions, corpus.record_ids)
+    for asked in questions:
+        labels = labelled[asked.dimension]
+        key = key_of([common, str(FOLDS), repr(asked), repr(labels.rows.tolist()),
+                      repr(labels.votes.tolist())])  # fmt: skip
 
         def make(asked: coder.Question = asked, labels: coder.Labels = labels) -> pa.Table:
-            made = coder.predict(features(), labels, asked, seed=seed, folds=FOLDS)
+            made = coder.predict(encoded(), labels, asked, seed=seed, folds=FOLDS)
             return _table(made, asked, corpus.record_ids, labels=len(labels.rows))
 
-        table = remember(f"{name}-{key_of(given)}", make)
+        table = remember(f"{asked.dimension}-{key}", make)
         scores.append(json.loads(table.schema.metadata[_SCORE]))
         tables.append(table.replace_schema_metadata(None))
     return (
@@ -98,20 +122,32 @@ def read_labels(
     engine: Engine, asked: coder.Question, record_ids: Sequence[str]
 ) -> coder.Labels:  # fmt: skip
     """The answers of the reference coders: the share of a record's coders for each class."""
+    return _labels(engine, [asked], record_ids)[asked.dimension]
+
+
+def _labels(
+    engine: Engine, every: Sequence[coder.Question], record_ids: Sequence[str]
+) -> dict[str, coder.Labels]:
+    """The labels of each question; they are asked for together, which saves most of the time."""
     from innovatory import coder
 
     row_of = {record_id: n for n, record_id in enumerate(record_ids)}
-    place = {name: n for n, name in enumerate(asked.classes)}
-    said = engine.rows(
-        "SELECT record_id, class, votes FROM verdicts WHERE "
-        f"dimension = {quoted(asked.dimension)} ORDER BY ALL"
-    )
-    rows = sorted({row_of[row["record_id"]] for row in said})
-    at = {row: n for n, row in enumerate(rows)}
-    votes = np.zeros((len(rows), len(place)))
-    for row in said:
-        votes[at[row_of[row["record_id"]]], place[row["class"]]] = row["votes"]
-    return coder.Labels(np.array(rows, np.int64), votes)
+    said: dict[str, list[tuple[int, str, float]]] = {asked.dimension: [] for asked in every}
+    for row in engine.rows(
+        "SELECT dimension, record_id, class, votes FROM verdicts WHERE "
+        f"dimension IN ({', '.join(map(quoted, said))})"
+    ):
+        said[row["dimension"]].append((row_of[row["record_id"]], row["class"], row["votes"]))
+    found = {}
+    for asked in every:
+        place = {name: n for n, name in enumerate(asked.classes)}
+        rows = sorted({row for row, _, _ in said[asked.dimension]})
+        at = {row: n for n, row in enumerate(rows)}
+        votes = np.zeros((len(rows), len(place)))
+        for record, class_, share in said[asked.dimension]:
+            votes[at[record], place[class_]] = share
+        found[asked.dimension] = coder.Labels(np.array(rows, np.int64), votes)
+    return found
 
 
 def read_answers(

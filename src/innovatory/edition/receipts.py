@@ -13,11 +13,12 @@ from innovatory.engine import Engine
 
 _PEOPLE = {"person": "people", "llm": "language models", "machine": "machines", "rule": "rules"}
 _DESIGNS = {
-    "simple_random": "simple random",
-    "stratified": "stratified",
-    "uncertainty": "half at random, half by uncertainty",
-    "census": "all of them",
+    "simple_random": "drawn at random",
+    "stratified": "drawn at random in each stratum",
+    "uncertainty": "drawn half at random, half where the machine was in doubt",
+    "census": "all taken",
 }
+_NOUNS = {"project": "projects", "living_lab": "living labs", "": "records"}
 
 
 class Receipts:
@@ -67,32 +68,34 @@ class Receipts:
 
         by = " and ".join(dict.fromkeys(self.coders)) or "nobody"
         stands = self.rests.bases.get(name_of(asked, population.kind))
+        noun = _NOUNS[population.kind]
         if stands is None or stands.name == "counted":
-            return f"all of them coded by {by}"
+            return f"all {noun} coded by {by}"
         coded, every = number(int(stands.labelled.sum())), number(int(stands.covered.sum()))
         if stands.name == "coded":
-            return f"{coded} coded by {by}, not drawn by design"
-        draws = ", ".join(
-            f"{name} ({_DESIGNS.get(self.designs[name], self.designs[name])})"
-            for name in stands.draws
-        )
+            return f"{coded} {noun} coded by {by}, not drawn by design"
         certain = int((stands.labelled & ~stands.sampled).sum())
         also = f", {number(certain)} of them outside the draws" if certain else ""
-        few = "; fewer than five of them here: model-based, not audited"
-        return (
-            f"{coded} of {every} coded by {by}, drawn by {draws}{also}"
-            f"{few if row['basis'] == 'model' else ''}"
-        )
+        few = ", fewer than five of them here" if row["basis"] == "model" else ""
+        return f"{coded} of {every} {noun} coded by {by}, {self._drawn(stands.draws)}{also}{few}"
+
+    def _drawn(self, draws: Sequence[str]) -> str:
+        """How records were drawn, and in which draws: 'drawn at random (draw-1, draw-2)'."""
+        named: dict[str, list[str]] = {}
+        for name in draws:
+            named.setdefault(_DESIGNS[self.designs[name]], []).append(name)
+        return ", ".join(f"{words} ({', '.join(names)})" for words, names in named.items())
 
     def _helped(self, asked: Sequence[str]) -> str:
-        """How good the machine is on the questions that it answered."""
+        """How good the machine is on the questions that it answered, against the simplest guess."""
         machine = self.rests.tables["machine"].to_pylist()
         told = [
-            f"{row['dimension']} {row['accuracy']:.2f}"
+            f"{row['accuracy']:.0%} of {row['dimension']} where tested "
+            f"({row['majority_accuracy']:.0%} by always giving the commonest answer)"
             for row in machine
             if row["dimension"] in asked and row["accuracy"] is not None
         ]
-        return f"machine's accuracy when cross-validated: {', '.join(told)}" if told else ""
+        return f"for the rest a machine that is right on {', '.join(told)}" if told else ""
 
     def _agreed(self, asked: Sequence[str]) -> str:
         told = []
@@ -102,4 +105,8 @@ class Receipts:
                 reach = f" [{row['low']:.2f}, {row['high']:.2f}]" if row["low"] is not None else ""
                 title = f"{name} " if len(asked) > 1 else ""
                 told.append(f"{title}{row['value']:.2f}{reach}")
-        return f"alpha {', '.join(told)}" if told else "agreement not known: nothing coded twice"
+        return (
+            f"agreement (alpha) {', '.join(told)}"
+            if told
+            else "agreement not known: nothing coded twice"
+        )

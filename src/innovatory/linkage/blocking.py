@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,8 @@ RULES = {
 # Over the cap these are cut into windows; the others are then no longer telling.
 TELLING = ("title", "acronym", "page", "grant")
 CHUNK = 1_000
+CROSSED = 10
+"""Cities of a record that are joined with its words; one in fifty places is met by other rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Settings:
     neighbours: int = 8
     near: float = 0.1
     common: int = 300
-    merge: float = 0.9
-    review: float = 0.3
+    merge: float = 0.93
+    review: float = 0.25
 
 
 _STAGES = (
@@ -101,9 +104,10 @@ def blocked(prepared: Prepared, settings: Settings, *, vetoes: Vetoes) -> Pairs:
                 statement.format(cap=settings.cap, telling=_listed(TELLING), rules=_listed(RULES))
             )
         found = engine.query(_ALLOWED)
-    names = {bits: "|".join(_rules(bits)) for bits in set(found["rules"].to_pylist())}
+    rules: list[Any] = found["rules"].to_pylist()
+    names = {bits: "|".join(_rules(bits)) for bits in set(rules)}
     a, b = (found[side].to_numpy().astype(np.int64) for side in ("a", "b"))
-    return a, b, [names[bits] for bits in found["rules"].to_pylist()]
+    return a, b, [names[bits] for bits in rules]
 
 
 def _listed(texts: Iterable[str]) -> str:
@@ -152,13 +156,13 @@ def _keys(prepared: Prepared) -> pa.Table:
                 rules.append(code)
                 keys.append(key)
                 numbers.append(n)
-    rule = pa.DictionaryArray.from_arrays(pa.array(rules, pa.int8()), pa.array(names))
-    return pa.table({"rule": rule, "key": pa.array(keys, pa.string()), "n": numbers_of(numbers)})
-
-
-def numbers_of(values: list[int]) -> pa.Array:
-    """Numbers of records as an Arrow array."""
-    return pa.array(values, pa.int64())
+    return pa.table(
+        {
+            "rule": pa.DictionaryArray.from_arrays(pa.array(rules, pa.int8()), pa.array(names)),
+            "key": pa.array(keys, pa.string()),
+            "n": pa.array(numbers, pa.int64()),
+        }
+    )
 
 
 def _by_rule(prepared: Prepared) -> Iterator[tuple[str, Iterable[tuple[int, Iterable[str]]]]]:
@@ -170,13 +174,17 @@ def _by_rule(prepared: Prepared) -> Iterator[tuple[str, Iterable[tuple[int, Iter
     yield "site", enumerate(map(hosts_of, prepared.pages))
     yield "grant", enumerate(marks.grants for marks in prepared.marks)
     yield "organisations", enumerate(_rarest_pairs(prepared))
-    yield "organisation_city", (
-        (n, _crossed(names, cities[n])) for n, names in enumerate(prepared.organisations)
+    yield (
+        "organisation_city",
+        ((n, _crossed(names, cities[n])) for n, names in enumerate(prepared.organisations)),
     )
     yield "word_city", ((n, _crossed(found, cities[n])) for n, found in enumerate(words))
-    yield "word_year", (
-        (n, _crossed(_crossed(found, cities[n]), _years(int(prepared.years[n]))))
-        for n, found in enumerate(words)
+    yield (
+        "word_year",
+        (
+            (n, _crossed(_crossed(found, cities[n]), _years(int(prepared.years[n]))))
+            for n, found in enumerate(words)
+        ),
     )
     yield "word", enumerate(words)
 
@@ -186,12 +194,9 @@ def _whole(names: tuple[str, str]) -> set[str]:
 
 
 def _crossed(some: Iterable[str], others: Iterable[str]) -> list[str]:
-    """Every text of one with every text of the other, where there are few enough of them."""
-    second = sorted(others)[:FEW]
+    """Every text of one with the first texts of the other."""
+    second = sorted(others)[:CROSSED]
     return [f"{one}\t{other}" for one in some for other in second]
-
-
-FEW = 10
 
 
 def _years(year: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from operator import itemgetter
+from typing import Any
 
 import pyarrow as pa
 
@@ -64,18 +65,18 @@ def clusters(candidates: pa.Table, *, vetoes: Vetoes) -> list[tuple[str, ...]]:
     for row in rows:
         grouping.join(row["a"], row["b"])
     lost = {row["b"] for row in rows}
-    return sorted((_kept_first(group, rows, lost) for group in grouping.groups()), key=itemgetter(0))
+    return sorted(
+        (_kept_first(group, rows, lost) for group in grouping.groups()), key=itemgetter(0)
+    )
 
 
-def to_merge(candidates: pa.Table) -> list[dict[str, str]]:
+def to_merge(candidates: pa.Table) -> list[dict[str, Any]]:
     """The rows decided as merge, the highest score first."""
     rows = [row for row in candidates.to_pylist() if row["decision"] == "merge"]
     return sorted(rows, key=lambda row: (-row["score"], row["a"], row["b"]))
 
 
-def _kept_first(
-    group: list[str], rows: list[dict[str, str]], lost: set[str]
-) -> tuple[str, ...]:
+def _kept_first(group: list[str], rows: list[dict[str, Any]], lost: set[str]) -> tuple[str, ...]:
     """`a` of a pair is the better of two; the best of a group is the one that is never `b`."""
     members = set(group)
     inside = {r["b"] for r in rows if r["a"] in members and r["b"] in members}

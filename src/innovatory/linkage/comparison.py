@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ FEATURES = {
     "figures": "figures in common",
     "figures_differ": "no figure in common",
     "city_differs": "different cities",
+    "district_same": "district in common",
+    "district_differs": "different districts",
     "year_same": "same start year",
     "year_near": "start years one apart",
     "year_far": "start years further apart",
@@ -46,12 +49,21 @@ FEATURES = {
     "title_elsewhere": "title alike in another city",
 }
 AGAINST = frozenset(
-    "acronym_differs telling_none figures_differ city_differs year_near year_far"
-    " organisations_differ title_elsewhere".split()
+    [
+        "acronym_differs",
+        "telling_none",
+        "figures_differ",
+        "city_differs",
+        "district_differs",
+        "year_near",
+        "year_far",
+        "organisations_differ",
+        "title_elsewhere",
+    ]
 )
 """The features that speak against a pair; all others speak for it."""
 CHUNK = 100_000
-UNALIKE = 0.05
+UNALIKE, ALIKE = 0.02, 0.5
 ONE_WORD, SEVERAL_WORDS = 12.0, 48.0
 """Bits: about those of one rare word, and of four more."""
 
@@ -63,6 +75,16 @@ def compared(prepared: Prepared, a: Numbers, b: Numbers) -> Values:
     """
     vectors = [_vectors(prepared, a[piece], b[piece]) for piece in parts(len(a), CHUNK)]
     return np.concatenate(vectors) if vectors else np.empty((0, len(FEATURES)))
+
+
+def same_name(vector: Values) -> bool:
+    """Whether two records go by one name, or have one grant, by their comparison vector.
+
+    A lab and the pilots tried in it share place, partners, words and pages: all but the name.
+    """
+    told: dict[str, float] = dict(zip(FEATURES, vector.tolist(), strict=True))
+    alike = max(told["title"], told["title_within"]) >= ALIKE
+    return alike or told["acronym_same"] + told["acronym_near"] + told["grant"] > 0
 
 
 def _vectors(prepared: Prepared, a: Numbers, b: Numbers) -> Values:
@@ -78,7 +100,7 @@ def _vectors(prepared: Prepared, a: Numbers, b: Numbers) -> Values:
     return np.column_stack([found[name].astype(np.float64) for name in FEATURES])
 
 
-def _titles(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, npt.NDArray[np.generic]]:
+def _titles(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, Any]:
     """Likeness of names, the best of title and local name on either side."""
     strict, within = np.zeros(len(a)), np.zeros(len(a))
     for mine in (0, 1):
@@ -107,7 +129,7 @@ def _above(values: Values, floor: float) -> Values:
     return spread
 
 
-def _texts(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, npt.NDArray[np.generic]]:
+def _texts(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, Any]:
     told = np.array([bool(text) for text in prepared.texts])
     named = np.array([bool(names) for names in prepared.organisations])
     bits = _product(prepared.telling_words, a, b)
@@ -130,7 +152,7 @@ def _shared(sets: Sequence[frozenset[str]], a: Numbers, b: Numbers) -> Values:
     return np.clip([len(sets[x] & sets[y]) - 1.0 for x, y in pairs], 0, 4)
 
 
-def _sets(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, npt.NDArray[np.generic]]:
+def _sets(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, Any]:
     pairs = list(zip(a.tolist(), b.tolist(), strict=True))
     figures = [frozenset(map(_size, one)) for one in prepared.figures]
     nearly = [one | {size + 1 for size in one} | {size - 1 for size in one} for one in figures]
@@ -147,8 +169,15 @@ def _sets(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, npt.NDArray[n
     near_acronym = each(lambda x, y: _one_letter_apart(acronyms[x], acronyms[y]))
     near_acronym *= 1 - same_acronym
     two_acronyms = each(lambda x, y: bool(acronyms[x] and acronyms[y]))
-    agreeing = each(lambda x, y: not figures[x].isdisjoint(nearly[y]) and _share(
-        figures[x], nearly[y], min(len(figures[x]), len(figures[y]))))  # fmt: skip
+    districts = prepared.districts
+    same_district = each(lambda x, y: not districts[x].isdisjoint(districts[y]))
+    two_districts = each(lambda x, y: bool(districts[x] and districts[y]))
+    agreeing = each(
+        lambda x, y: (
+            min(len(figures[x] & nearly[y]), len(figures[y] & nearly[x]))
+            / (min(len(figures[x]), len(figures[y])) or 1)
+        )
+    )
     return {
         "figures": agreeing,
         "figures_differ": each(lambda x, y: len(figures[x]) > 1 and len(figures[y]) > 1)
@@ -158,6 +187,8 @@ def _sets(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, npt.NDArray[n
         "acronym_differs": two_acronyms - same_acronym - near_acronym,
         "city_same": same_city,
         "city_differs": each(lambda x, y: bool(known[x] and known[y])) * (1 - same_city),
+        "district_same": same_district,
+        "district_differs": two_districts * (1 - same_district),
         "page": _rarity(prepared, prepared.pages, pairs),
         "site": _rarity(prepared, hosts, pairs),
         "grant": each(lambda x, y: not grants[x].isdisjoint(grants[y])),
@@ -167,10 +198,6 @@ def _sets(prepared: Prepared, a: Numbers, b: Numbers) -> dict[str, npt.NDArray[n
 def _size(figure: int) -> int:
     """The step of 3 % in which a figure lies: sources round."""
     return round(math.log(figure) / math.log(1.03))
-
-
-def _share(some: frozenset[int], others: frozenset[int], of: int) -> float:
-    return min(1.0, len(some & others) / of)
 
 
 def _one_letter_apart(some: frozenset[str], others: frozenset[str]) -> bool:

@@ -24,8 +24,15 @@ from innovatory.linkage.words import acronyms, figures, folded, organisation_nam
 
 TITLE_LENGTH, TEXT_LENGTH, PARTS = 300, 4_000, 80
 UNRESOLVED = "?"
-RARE = 0.003
-"""The share of records that may use a word of a description for it to be a telling one."""
+FEW, RARE = 5, 0.003
+"""How many records, or what share of them, may use a word of a description that is telling."""
+# What a district is called anywhere: no part of its name.
+_ANY_DISTRICT = frozenset(
+    folded(
+        "district districts ward wards area areas quarter quarters borough boroughs city wide"
+        " citywide town centre center central several various all whole of the and in with gu ku"
+    ).split()
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Prepared:
     years: npt.NDArray[np.int64]
     figures: list[frozenset[int]]
     cities: list[frozenset[str]]
+    districts: list[frozenset[str]]
     organisations: list[frozenset[str]]
     pages: list[frozenset[str]]
     marks: list[Marks]
@@ -68,7 +76,7 @@ class Prepared:
         """
         words = self.text_words
         used = np.bincount(words.indices, minlength=words.shape[1])
-        rare = np.flatnonzero((used > 1) & (used <= max(2, len(self.ids) * RARE)))
+        rare = np.flatnonzero((used > 1) & (used <= max(FEW, len(self.ids) * RARE)))
         telling = words[:, rare].tocsr()
         bits = np.sqrt(np.log2(len(self.ids) / used[rare])).astype(np.float32)
         telling.data = bits[telling.indices]
@@ -88,8 +96,21 @@ class Prepared:
         return counts
 
     def vetoes(self, apart: frozenset[frozenset[str]] = frozenset()) -> Vetoes:
-        """What must not become one among these records."""
+        """What must not become one among these records; `apart` are pairs of ids answered no to."""
         return Vetoes(dict(zip(self.ids, self.marks, strict=True)), apart)
+
+
+def _marks(
+    rows: Sequence[Mapping[str, Any]], urls: Mapping[str, Sequence[tuple[str, ...]]]
+) -> dict[str, Marks]:
+    return {
+        row["record_id"]: marks_of(
+            (row["title"][:TITLE_LENGTH], row["local_name"][:TITLE_LENGTH]),
+            texts=(row["description"][:TEXT_LENGTH], row.get("funding_note") or ""),
+            urls=(url for (url,) in urls.get(row["record_id"], ())),
+        )
+        for row in rows
+    }
 
 
 def hosts_of(pages: frozenset[str]) -> frozenset[str]:
@@ -120,22 +141,23 @@ def prepare(tables: Mapping[str, pa.Table], *, cities: Mapping[tuple[str, str], 
     places = _grouped(tables, "places", "name", "country")
     began = _first_years(tables, rows)
     names = [(r["title"][:TITLE_LENGTH], r["local_name"][:TITLE_LENGTH]) for r in rows]
-    told = [[r["description"][:TEXT_LENGTH], r.get("funding_note") or ""] for r in rows]
+    told = [row["description"][:TEXT_LENGTH] for row in rows]
+    marks = _marks(rows, urls)
     ids = [row["record_id"] for row in rows]
     return Prepared(
         ids=ids,
         titles=[(folded(title), folded(local)) for title, local in names],
         acronyms=[acronyms(*pair) for pair in names],
-        texts=[folded(description) for description, _ in told],
-        figures=[figures(description) for description, _ in told],
+        texts=[folded(text) for text in told],
+        figures=[figures(text) for text in told],
         years=np.array([began.get(i, 0) for i in ids], dtype=np.int64),
         cities=[_cities(places[i], cities) for i in ids],
-        organisations=[_names(organisations[i]) for i in ids],
-        pages=[frozenset(page_of(url) for url, in urls[i]) - {""} for i in ids],
-        marks=[
-            marks_of(pair, texts=texts, urls=(url for url, in urls[i]))
-            for i, pair, texts in zip(ids, names, told, strict=True)
+        districts=[
+            frozenset(folded(r["district"][:TITLE_LENGTH]).split()) - _ANY_DISTRICT for r in rows
         ],
+        organisations=[_names(organisations[i]) for i in ids],
+        pages=[frozenset(page_of(url) for (url,) in urls[i]) - {""} for i in ids],
+        marks=[marks[i] for i in ids],
         rank=_rank(tables, rows),
         set_apart=frozenset(m["record_id"] for m in merges if m["into"] == m["record_id"]),
     )
@@ -164,7 +186,7 @@ def _first_years(
     """The year in which each record began: its start, or else its first event."""
     years: dict[str, int] = {}
     for record_id, dated in _grouped(tables, "events", "when").items():
-        years[record_id] = min(int(when[:4]) for when, in dated)
+        years[record_id] = min(int(when[:4]) for (when,) in dated)
     return years | {row["record_id"]: int(row["start"][:4]) for row in rows if row["start"]}
 
 
@@ -179,7 +201,7 @@ def _cities(
 
 
 def _names(organisations: Sequence[tuple[str, ...]]) -> frozenset[str]:
-    return frozenset(organisation_name(name[:TITLE_LENGTH]) for name, in organisations) - {""}
+    return frozenset(organisation_name(name[:TITLE_LENGTH]) for (name,) in organisations) - {""}
 
 
 def _rank(
@@ -188,7 +210,7 @@ def _rank(
     """The record that has most answers of coders first, then the one that says most."""
     codings: Counter[str] = Counter()
     if "codings" in tables:
-        codings.update(tables["codings"]["record_id"].to_pylist())
+        codings.update(row["record_id"] for row in _rows(tables, "codings"))
 
     def worth(row: Mapping[str, Any]) -> tuple[int, int, int, str]:
         said = sum(value not in (None, "", "unknown") for value in row.values())

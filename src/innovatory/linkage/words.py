@@ -10,13 +10,9 @@ _WORD = re.compile(r"[^\W_]+")
 # Scripts written without spaces: a word is then any two neighbouring characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 _FIGURE = re.compile(r"(?<![\w.,])\d{1,3}(?:[.,'\u202f\xa0 ]\d{3})+(?!\d)|(?<![\w.,])\d{2,9}(?!\w)")
-_ACRONYM = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{2,}[A-Za-z0-9]*(?![\w-])")
-# Forms of law and joining words: they tell nothing of who an organisation is.
-_EMPTY = frozenset(
-    "ltd limited gmbh ag sa sas sarl srl spa bv nv inc corp corporation co company plc llc oy as ab"
-    " asbl ev kg a s b v l p the of and und for de la le les del der die das des di et y e do da"
-    .split()  # fmt: skip
-)
+_ACRONYM = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{2,}(?![\w-])")
+_HEAD = re.compile(r"[^:(–—]+")
+HEAD_WORDS = 4
 _OTHER_LETTERS = str.maketrans(
     {"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d"}
 )
@@ -40,6 +36,16 @@ def _in_twos(match: re.Match[str]) -> str:
     return f" {' '.join(run[n : n + 2] for n in range(max(1, len(run) - 1)))} "
 
 
+# Forms of law and joining words: they tell nothing of who an organisation is.
+_EMPTY = frozenset(
+    folded(
+        "ltd limited gmbh ag sa sas sarl srl spa bv nv inc corp corporation co company plc llc oy"
+        " as ab asbl ev kg a s b v l p the of and und for de la le les del der die das des di et y"
+        " e do da"
+    ).split()
+)
+
+
 def organisation_name(name: str) -> str:
     """The words of an organisation's name in order, without its form of law.
 
@@ -50,17 +56,23 @@ def organisation_name(name: str) -> str:
 
 
 def acronyms(*names: str) -> frozenset[str]:
-    """The words in capitals by which a project is called, where a name is not all in capitals.
+    """The words in capitals by which a project is called, and the short name it begins with.
 
-    >>> acronyms("ATELIER: positive energy district"), acronyms("SMART CITY VIENNA")
+    >>> acronyms("ATELIER: positive energy district"), acronyms("A PROJECT ALL IN CAPITAL LETTERS")
     (frozenset({'atelier'}), frozenset())
+    >>> sorted(acronyms("SHARING for EU: a smart street"))
+    ['sharing', 'sharing for eu']
     """
-    found = set()
+    found: set[str] = set()
     for name in names:
         words = _WORD.findall(name)
         capital = _ACRONYM.findall(name)
-        if capital and (len(words) == 1 or len(capital) < len(words) / 2):
+        if len(words) == 1 or len(capital) < len(words) / 2:
             found.update(word.casefold() for word in capital)
+        head = _HEAD.match(name)
+        called = folded(head[0]) if head and capital else ""
+        if any(len(word) > 3 for word in capital) and 0 < len(called.split()) <= HEAD_WORDS:
+            found.add(called)
     return frozenset(found)
 
 

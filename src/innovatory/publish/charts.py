@@ -195,13 +195,12 @@ def matrix_table(
         line = [Cell(label, value=label)]
         for column_class, _ in columns:
             mark = cells.get((row_class, column_class))
-            if mark is None or mark.high == 0:
+            if mark is None or (mark.high == 0 and mark.audited):
                 line.append(Cell("0", value="0", kind="n nought"))
                 continue
             picture = bubble(mark.low, mark.high, most=most) if drawn else ""
-            reach = span(mark.low, mark.high)
             line.append(
-                Cell(number(mark.count), mark.href, picture, reach, f"{mark.count:.6f}", "n")
+                Cell(number(mark.count), mark.href, picture, mark.reach, f"{mark.count:.6f}", "n")
             )
         body.append(tuple(line))
     heads = (Column(""), *(Column(label, True) for _, label in columns))

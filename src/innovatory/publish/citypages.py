@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from innovatory.publish.charts import Chart, Mark, interval_chart, ladder_chart
@@ -12,7 +12,7 @@ from innovatory.publish.countpages import crossed, in_order, leading, marks
 from innovatory.publish.pages import Brief, Draft, Page, Shared
 from innovatory.publish.reading import Row
 from innovatory.publish.table import Cell, Column, Table, counted
-from innovatory.publish.wording import humanise, number, query, sentence, span
+from innovatory.publish.wording import humanise, number, query, sentence, share, span
 from innovatory.records import STAGES
 
 MEASURES = {
@@ -28,11 +28,11 @@ MEASURES = {
 class CitiesPage(Page):
     """A picture for each measure that is ranked, then every city with its figures by name.
 
-    `reason` says why the cities are not ranked.
+    `unranked` are the measures that are not ranked, by the reason.
     """
 
     rankings: tuple[Chart, ...]
-    reason: str
+    unranked: tuple[tuple[str, str], ...]
     table: Table
 
 
@@ -55,10 +55,20 @@ def _ranks(shared: Shared, measure: str) -> list[Row]:
     return [r for r in rows if r["measure"] == measure and r["counting"] in ("full", "record")]
 
 
-def unranked(shared: Shared) -> str:
-    """Why the cities are not ranked, '' where each measure of them is."""
-    rows = shared.edition.rows("city_ranks")
+def unranked(shared: Shared, measure: str = "projects") -> str:
+    """Why the cities are not ranked by a measure, '' where they are."""
+    rows = _ranks(shared, measure)
     return next((sentence(row["reason"]) for row in rows if not row["carried"]), "")
+
+
+def _withheld(shared: Shared, measures: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The measures that are not ranked, put together in words, by the reason."""
+    found: dict[str, list[str]] = {}
+    for measure in measures:
+        if reason := unranked(shared, measure):
+            words = MEASURES.get(measure, (humanise(measure), None))[0].lower()
+            found.setdefault(reason, []).append(words)
+    return tuple((", ".join(words), reason) for reason, words in found.items())
 
 
 def ranking(shared: Shared, measure: str) -> Chart | None:
@@ -73,7 +83,7 @@ def ranking(shared: Shared, measure: str) -> Chart | None:
     drawn = [_rank_mark(row, filters, percent=shares) for row in rows]
     finding = leading(drawn, of=words.lower(), unit=unit, most="Highest" if shares else "Most")
     if any("–" in mark.place for mark in drawn):
-        finding += " Two places: settling the disputes can put the city anywhere between them."
+        finding += " Two places: the city can stand anywhere between them, as intervals overlap."
     if any("=" in mark.place for mark in drawn):
         finding += " = is a shared place."
     return interval_chart(
@@ -116,7 +126,7 @@ def drafts(shared: Shared) -> Iterator[Draft]:
     for brief in shared.briefs.values():
         for city_id, _ in brief.cities:
             records[city_id].append(brief)
-    shown = ("by_city", "city_by_sector", "city_ranks")
+    shown = ("by_city", "city_by_sector", "city_ranks", "city_pooled")
     rows = {table: shared.edition.grouped(table, "city_id") for table in shown}
     held = _held(shared)
     for city in shared.edition.rows("cities"):
@@ -159,12 +169,14 @@ def _cities(shared: Shared) -> CitiesPage:
                 cells.append(Cell("0", value="0"))
             else:
                 numbers = {"count": m.count, "low": m.low, "high": m.high}
-                cells.append(counted(numbers, top=top, href=m.href, hollow=not m.audited))
+                cell = counted(numbers, top=top, href=m.href, hollow=not m.audited)
+                cells.append(replace(cell, note=m.reach))
         rows.append(tuple(cells))
     measures = dict.fromkeys(r["measure"] for r in shared.edition.rows("city_ranks"))
     rankings = tuple(chart for measure in measures if (chart := ranking(shared, measure)))
     table = Table("The cities in order of name", tuple(columns), tuple(rows))
-    return CitiesPage(shared.at("cities.html"), "Cities", rankings, unranked(shared), table)
+    withheld = _withheld(shared, measures)
+    return CitiesPage(shared.at("cities.html"), "Cities", rankings, withheld, table)
 
 
 def _city(shared: Shared, city: Row, here: Sequence[Brief]) -> CityPage:
@@ -177,6 +189,7 @@ def _city(shared: Shared, city: Row, here: Sequence[Brief]) -> CityPage:
         )
         figures += [(number(m.count), m.reach, words, m.href) for _, m in found]
         figures += [] if found else [("0", "", words, "")]
+    figures += _pooled(shared, city_id)
     charts = [_ladder(here, city_id), *_goals(shared, city, here), *_sectors(shared, city)]
     return CityPage(
         shared.at("cities.html", root="../"),
@@ -187,6 +200,15 @@ def _city(shared: Shared, city: Row, here: Sequence[Brief]) -> CityPage:
         tuple(b for b in here if b.stage == "ended" or b.status in ("ended", "ended_early")),
         tuple(here),
     )
+
+
+def _pooled(shared: Shared, city_id: str) -> list[tuple[str, str, str, str]]:
+    """The share of innovative projects, the city's own drawn towards the other cities'."""
+    return [
+        (share(row["pooled"]), span(row["pooled_low"], row["pooled_high"], percent=True),
+         "of its projects are innovative, pooled with the other cities", "../method.html#pooled")
+        for row in shared.edition.grouped("city_pooled", "city_id").get(city_id, [])
+    ]  # fmt: skip
 
 
 def _ladder(here: Sequence[Brief], city_id: str) -> Chart:
@@ -219,18 +241,20 @@ def _sectors(shared: Shared, city: Row) -> list[Chart]:
 
 
 def _named(mark: Mark, label: str) -> Mark:
-    return Mark(label, mark.count, mark.low, mark.high, href=mark.href)
+    return Mark(label, mark.count, mark.low, mark.high, href=mark.href, audited=mark.audited)
 
 
 def _goals(shared: Shared, city: Row, here: Sequence[Brief]) -> list[Chart]:
     """Goals by city have no table of their own: they are added up from the verdicts."""
     verdicts = shared.edition.grouped("verdicts")
     votes: defaultdict[str, list[float]] = defaultdict(list)
-    for brief in here:
-        if brief.kind == "project":
-            for row in verdicts.get(brief.record_id, []):
-                if row["dimension"] == "goal":
-                    votes[row["class"]].append(row["votes"])
+    projects = [brief for brief in here if brief.kind == "project"]
+    coded = 0
+    for brief in projects:
+        said = [r for r in verdicts.get(brief.record_id, []) if r["dimension"] == "goal"]
+        coded += bool(said)
+        for row in said:
+            votes[row["class"]].append(row["votes"])
     bars = []
     for class_, label in in_order(shared, "goal", list(votes)):
         href = "../records.html" + query(kind="project", city=city["city_id"], goal=class_)
@@ -239,5 +263,9 @@ def _goals(shared: Shared, city: Row, here: Sequence[Brief]) -> list[Chart]:
         bars.append(Mark(label, sum(given), sure, len(given), href=href))
     if not bars:
         return []
+    if coded < len(projects):
+        title = f"Goals of the {coded} of {len(projects)} projects that were coded"
+        finding = "Nothing is said of the others."
+        return [interval_chart(bars, title=title, finding=finding)]
     finding = leading(bars, of="projects")
     return [interval_chart(bars, title="Projects by goal", finding=finding)]

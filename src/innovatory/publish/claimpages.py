@@ -73,7 +73,11 @@ def drafts(shared: Shared) -> Iterator[Draft]:
 
 
 def _reach(claim: Claim) -> str:
-    reach = span(claim.low, claim.high)
+    low, high = claim.low, claim.high
+    if claim.basis == "estimated" and low is not None and high is not None:
+        # No count: figures behind the point would promise too much.
+        low, high = round(low), round(high)
+    reach = span(low, high)
     return f"{reach} of {number(claim.base)}" if reach and claim.base is not None else reach
 
 

@@ -98,14 +98,14 @@ def _marks(rows: Sequence[Row], text: TableText, *, label: str, root: str) -> li
 def _mark(label: str, row: Row) -> Mark:
     """A row with its numbers as they are drawn: estimates whole, because they are no counts.
 
-    What nobody checked could be anything from nothing to all of its base.
+    What nobody checked has no interval.
     """
     numbers: dict[str, Any] = {name: row[name] for name in NUMBERS}
     if row.get("basis") in ("estimated", "model"):
         whole = ("count", "low", "high", "base")
         numbers |= {name: round(row[name]) for name in whole if row[name] is not None}
     if row["low"] is None:
-        numbers |= {"low": 0, "high": numbers["base"], "share_low": 0, "share_high": 1}
+        numbers |= {"low": numbers["count"], "high": numbers["count"]}
     return Mark(label, **numbers, audited=row["low"] is not None)
 
 
@@ -173,6 +173,12 @@ def leading(marks: Sequence[Mark], *, of: str, unit: str = "", most: str = "Most
     >>> leading([Mark("Bus", 5, 3, 7), Mark("Tram", 4, 3, 5), Mark("Car", 1, 1, 1)], of="projects")
     'Most projects: Bus, 5 (3–7); not distinguishable from Tram.'
     """
+    unaudited = sum(not mark.audited for mark in marks)
+    if unaudited:
+        return (
+            f"{unaudited} of {len(marks)} numbers are a machine's, not audited: fewer than five "
+            "records were coded. Which is the largest cannot be said."
+        )
     ranked = sorted(marks, key=lambda m: (-m.count, m.label))
     if not ranked or not ranked[0].count:
         return f"No {of} here."

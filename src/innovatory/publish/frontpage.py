@@ -63,7 +63,7 @@ class Finding:
 
     Where the sentence begins with the number, `figure` is that number, `reach` the interval in
     brackets behind it and `rest` what follows; else `rest` is the whole sentence. The drawing runs
-    from none to all of `base`.
+    from none to all of `base`; `receipt` says in a line what the number rests on.
     """
 
     claim_id: str
@@ -73,6 +73,7 @@ class Finding:
     rest: str
     drawing: Markup
     base: str
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class Limit:
 class FrontPage(Page):
     """What the edition is, its strongest findings with a picture, then all findings by theme.
 
-    `totals` are (number, what, where it opens); `limit` is None where every claim is made.
+    `totals` are (number, what, where it opens); `limit` is None where every claim is made;
+    `estimated` says that some number stands for records that nobody coded.
     """
 
     totals: tuple[tuple[str, str, str], ...]
@@ -119,6 +121,7 @@ class FrontPage(Page):
     themes: tuple[Theme, ...]
     unranked: str
     limit: Limit | None
+    estimated: bool
 
 
 def finding(claim: Claim) -> Finding:
@@ -137,7 +140,7 @@ def finding(claim: Claim) -> Finding:
     behind = _BEHIND.match(claim.text, len(plain))
     reach, rest = behind.groups("") if behind else ("", "")
     base = "" if claim.base is None else number(claim.base)
-    return Finding(claim.id, claim.title, figure, reach, rest, drawn(claim), base)
+    return Finding(claim.id, claim.title, figure, reach, rest, drawn(claim), base, claim.receipt)
 
 
 def theme_of(claim: Claim) -> str:
@@ -188,6 +191,7 @@ def _front(shared: Shared) -> FrontPage:
         tuple(shown),
         unranked(shared),
         _limit(shared),
+        any(claim.basis in ("estimated", "model") for claim in claims),
     )
 
 

@@ -305,6 +305,8 @@ def _disputes(shared: Shared) -> DisputesPage:
     codings: defaultdict[str, defaultdict[str, list[Row]]]
     codings = defaultdict(lambda: defaultdict(list))
     for row in shared.edition.rows("codings"):
+        if row["coder_id"] not in shared.reference:
+            continue
         codings[row["dimension"]][row["record_id"]].append(row)
     quotes: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for row in shared.edition.rows("evidence"):

@@ -38,6 +38,9 @@ NAVIGATION = (
     ("data.html", "Data"),
 )
 
+LIKELY = ((0.9, "almost surely"), (0.7, "probably"), (0.5, "rather than not"))
+"""How sure the machine is, in words, from this probability on."""
+
 TABLE_OF_DIMENSION = {"stage": "by_stage_coded", "technologies": "by_technology"}
 """Count tables that are not named after their dimension; the others are `by_DIMENSION`."""
 
@@ -178,6 +181,26 @@ class Shared:
         """The label of each coder, the id where it has none."""
         return {r["coder_id"]: r["label"] or r["coder_id"] for r in self.edition.rows("coders")}
 
+    @cached_property
+    def reference(self) -> frozenset[str]:
+        """The coders whose answers count."""
+        rows = self.edition.rows("coders")
+        return frozenset(r["coder_id"] for r in rows if r.get("reference", True))
+
+    @cached_property
+    def expected(self) -> dict[str, tuple[tuple[str, str, str], ...]]:
+        """What the machine expects of records that were not coded: (dimension, class, how surely).
+
+        In words and not in numbers: it is no answer, and a page is not made again because a number
+        behind the point has changed.
+        """
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for row in self.edition.likely(LIKELY[-1][0]):
+            words = next(words for least, words in LIKELY if row["probability"] >= least)
+            told = (row["dimension"], row["class"], words)
+            found.setdefault(row["record_id"], []).append(told)
+        return {record_id: tuple(sorted(told)) for record_id, told in found.items()}
+
     def follows(self, record_id: str) -> dict[str, dict[str, list[str]]]:
         """What follows from each coder's answers about a record: dimension to coder to classes.
 
@@ -217,7 +240,8 @@ class Shared:
     def record_digests(self) -> Mapping[str, bytes]:
         """A hash of all rows that tell of each record: its page changes when this does."""
         encoder = msgspec.msgpack.Encoder()
-        groups = [self.edition.grouped(table) for table in BY_RECORD]
+        groups: list[Mapping[str, Any]] = [self.edition.grouped(table) for table in BY_RECORD]
+        groups.append(self.expected)
         return {
             record_id: hashlib.sha256(
                 encoder.encode([group.get(record_id) for group in groups])

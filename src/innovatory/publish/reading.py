@@ -155,6 +155,17 @@ class Edition:
             self._rows[table] = _read_table(self.folder, text).to_pylist() if text else []
         return self._rows[table]
 
+    def likely(self, least: float) -> list[Row]:
+        """The predictions of at least this probability on questions that nobody has coded."""
+        import pyarrow.compute as pc
+
+        text = self.described("predictions")
+        if text is None:
+            return []
+        test = (pc.field("probability") >= least) & (pc.field("fold") < 0)
+        found: list[Row] = _read_table(self.folder, text).filter(test).to_pylist()
+        return found
+
     def grouped(self, table: str, column: str = "record_id") -> dict[str, list[Row]]:
         """The rows of a table by the value of a column."""
         if (table, column) not in self._groups:

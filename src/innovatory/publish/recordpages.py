@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 
 from innovatory.publish.charts import Chart, Moment, timeline_chart
-from innovatory.publish.pages import Brief, Draft, Page, Shared
+from innovatory.publish.pages import Brief, Draft, Page, Shared, in_words
 from innovatory.publish.passages import Quote, Segment, located, segments
 from innovatory.publish.reading import BY_RECORD, Row
 from innovatory.publish.wording import anchor, humanise, number, query, votes_in_words, web_address
@@ -81,7 +81,9 @@ class RecordPage(Page):
     """A record in full; `claims` are (id, title, votes), `coders` the coders' labels.
 
     `asked` are the questions that coders answered, `disputed` those of them on which they differ,
-    `follows` what follows from the answers.
+    `follows` what follows from the answers. `counted` says of each coder whether the answers
+    count, `coding` how they came about: (coder, words). `expected` is what the machine expects of
+    questions that nobody answered: (question, class, how surely).
     """
 
     record: Brief
@@ -90,6 +92,9 @@ class RecordPage(Page):
     undated: tuple[tuple[str, str], ...]
     passages: tuple[Passage, ...]
     coders: tuple[str, ...]
+    counted: tuple[bool, ...]
+    coding: tuple[tuple[str, str], ...]
+    expected: tuple[tuple[str, str, str], ...]
     asked: tuple[Question, ...]
     disputed: tuple[Question, ...]
     follows: tuple[Question, ...]
@@ -131,6 +136,9 @@ def _page(shared: Shared, record_id: str) -> RecordPage:
         tuple((e["stage"], e["note"] or "") for e in rows["events"] if not _dated(e)),
         _passages(texts, quotes),
         tuple(names.get(coder, coder) for coder in coders),
+        tuple(coder in shared.reference for coder in coders),
+        _coding(shared, rows["codings"]),
+        _expected(shared, record_id),
         asked,
         tuple(question for question in asked if question.differ),
         tuple(question for question in questions if question.derived),
@@ -143,6 +151,37 @@ def _page(shared: Shared, record_id: str) -> RecordPage:
             if r["claim_id"] in titles
         ),
         sources.get(record["source_id"], str(record["source_id"] or "")),
+    )
+
+
+def _coding(shared: Shared, codings: list[Row]) -> tuple[tuple[str, str], ...]:
+    """When each coder answered, and on how many questions a suggestion was seen before."""
+    by_coder: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in codings:
+        by_coder[row["coder_id"]].append(row)
+    found = []
+    for coder, rows in sorted(by_coder.items()):
+        days = sorted({row["coded_at"][:10] for row in rows if row.get("coded_at")})
+        seen = sum(bool(row.get("suggestion")) for row in rows)
+        parts = []
+        if days:
+            parts.append(" to ".join(dict.fromkeys(map(in_words, (days[0], days[-1])))))
+        if seen:
+            parts.append(f"saw a suggestion first on {seen} of {len(rows)} questions")
+        if coder not in shared.reference:
+            parts.append("shown, and not counted")
+        if parts:
+            found.append((shared.coder_names.get(coder, coder), "; ".join(parts)))
+    return tuple(found)
+
+
+def _expected(shared: Shared, record_id: str) -> tuple[tuple[str, str, str], ...]:
+    told = shared.expected.get(record_id, ())
+    return tuple(
+        (shared.title(dimension), shared.label(dimension, class_), words)
+        for name in shared.dimensions
+        for dimension, class_, words in told
+        if dimension == name
     )
 
 
@@ -267,7 +306,8 @@ def _questions(
         quoted[q.dimension, q.coder].append((q, located(q, texts)))
     found = []
     for dimension, classes in shared.dimensions.items():
-        if dimension not in verdicts:
+        answered = any((dimension, coder) in codings for coder in coders)
+        if dimension not in verdicts and not answered:
             continue
         derived = bool(classes[0]["derived"])
         if derived:
@@ -278,7 +318,11 @@ def _questions(
                 _answer(shared, codings.get((dimension, coder)), tuple(quoted[dimension, n]))
                 for n, coder in enumerate(coders)
             )
-        given = {answer.labels for answer in answers if answer}
+        given = {
+            answer.labels
+            for coder, answer in zip(coders, answers, strict=True)
+            if answer and coder in shared.reference
+        }
         how = settled.get(dimension)
         counts = tuple(_count(shared, row) for row in verdicts[dimension])
         found.append(

@@ -65,6 +65,7 @@ class MethodPage(Page):
     counts: tuple[tuple[str, str], ...]
     coders: tuple[Row, ...]
     samples: Table | None
+    pooled: bool
     machine: Table | None
     agreement: Table | None
     unresolved: tuple[Row, ...]
@@ -150,6 +151,7 @@ def _method(shared: Shared) -> MethodPage:
         tuple((humanise(name), number(n)) for name, n in manifest.counts.items()),
         tuple(shared.edition.rows("coders")),
         _samples(shared),
+        shared.edition.described("city_pooled") is not None,
         _machine(shared),
         _agreement(shared),
         tuple(known),
@@ -158,23 +160,29 @@ def _method(shared: Shared) -> MethodPage:
 
 
 def _samples(shared: Shared) -> Table | None:
-    """One row a question for projects: how many records were coded, and how they were chosen."""
-    columns = (Column("Question"), Column("Kind"), Column("Records", True), Column("Coded", True),
+    """How many records were coded and how they were chosen; alike questions in one row."""
+    columns = (Column("Questions"), Column("Kind"), Column("Records", True), Column("Coded", True),
                Column("Drawn", True), Column("Coded twice", True), Column("Draws"))  # fmt: skip
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    asked: set[str] = set()
+    for row in _told(shared, "samples"):
+        if "+" not in row["asked"]:
+            numbers = tuple(row[name] for name in ("records", "coded", "drawn", "doubled"))
+            alike.setdefault((row["kind"], numbers, row["draws"]), []).append(row["asked"])
+            asked.add(row["asked"])
     rows = [
-        (Cell(shared.title(row["asked"])), Cell(humanise(row["kind"]) or "Any"),
-         *(Cell(number(row[name]), value=str(row[name]))
-           for name in ("records", "coded", "drawn", "doubled")),
-         Cell(row["draws"].replace("|", ", ") or "none"))
-        for row in _told(shared, "samples")
-        if "+" not in row["asked"]
+        (Cell("All questions" if len(names) == len(asked) else ", ".join(map(shared.title, names))),
+         Cell(humanise(kind) or "Any"), *(Cell(number(n), value=str(n)) for n in numbers),
+         Cell(draws.replace("|", ", ") or "none"))
+        for (kind, numbers, draws), names in alike.items()
     ]  # fmt: skip
     return Table("Records coded, by question", columns, tuple(rows)) if rows else None
 
 
 def _machine(shared: Shared) -> Table | None:
     columns = (Column("Question"), Column("Coded", True), Column("Right", True),
-               Column("Always the commonest", True), Column("Macro-F1", True))  # fmt: skip
+               Column("Right by always giving the commonest answer", True),
+               Column("Macro-F1", True))  # fmt: skip
     rows = []
     for row in _told(shared, "machine"):
         told = [_digits(row[name]) for name in ("accuracy", "majority_accuracy", "macro_f1")]

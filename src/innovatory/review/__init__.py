@@ -6,17 +6,18 @@ promises.
 
 from innovatory.review.accounts import ROLES
 from innovatory.review.offers import Duplicate, Suggestion, Width
-from innovatory.review.people import add_coder
-from innovatory.review.refusals import ReviewError
+from innovatory.review.pairs import told_apart
+from innovatory.review.people import add_coder, has_coders
 from innovatory.review.server import app, serve
 
 __all__ = [
     "ROLES",
     "Duplicate",
-    "ReviewError",
     "Suggestion",
     "Width",
     "add_coder",
     "app",
+    "has_coders",
     "serve",
+    "told_apart",
 ]

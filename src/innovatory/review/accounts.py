@@ -18,8 +18,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from innovatory.errors import ReviewError
 from innovatory.records import valid_id
-from innovatory.review.refusals import ReviewError
 from innovatory.review.state import State, accounts, attempts, sessions
 
 ROLES = ("coder", "adjudicator", "admin")

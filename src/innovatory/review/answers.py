@@ -18,10 +18,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from innovatory.codebook import Dimension
+from innovatory.errors import ReviewError
 from innovatory.records import Coding, Evidence
 from innovatory.review.facts import Facts
 from innovatory.review.items import Item, Items
-from innovatory.review.refusals import ReviewError
 from innovatory.review.state import State, drafts, slots, submissions
 
 
@@ -73,7 +73,8 @@ class Answers:
     def save(self, item: str, coder: str, answer: Answer) -> Answer:
         """Save an answer: when this returns it is on disk, its classes in the codebook's order.
 
-        An item that was done is reopened. Raises ReviewError where the item is not (or no longer)
+        Without a class the question is open again, its words and comment kept. An item that was
+        done is reopened. Raises ReviewError where the item is not (or no longer)
         the coder's or does not ask this, and where the codebook has no such class.
         """
         with self._state.writing() as connection:
@@ -176,6 +177,7 @@ class Answers:
 
     def _to_submit(self, connection: Connection, held: Item, coder: str) -> list[Coding]:
         current, every = self._drafts(connection, held.item, coder)
+        current = {name: draft for name, draft in current.items() if draft.answer.value}
         stored = self._stored(held, coder)
         asked = [d.id for d in self.questions(held)]
         known = current.keys() | (stored.keys() - every.keys())
@@ -208,7 +210,8 @@ class Answers:
         """The question that an answer is to; ReviewError (422) where it is none."""
         for question in self.questions(held):
             if question.id == answer.dimension:
-                if fault := self._facts.book.fault(answer.dimension, answer.value):
+                fault = self._facts.book.fault(answer.dimension, answer.value)
+                if fault and answer.value:
                     raise ReviewError(422, fault[1], fault[2])
                 return question
         raise ReviewError(422, f"{answer.dimension!r} is not asked here", "load the page again")

@@ -6,14 +6,16 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from innovatory.codebook import Dimension
+from innovatory.errors import ReviewError
 from innovatory.records import Evidence, Record
 from innovatory.review.answers import Answer, Sheet, check_quotes
 from innovatory.review.desk import Desk
+from innovatory.review.measuring import sureness
 from innovatory.review.offers import Suggestion
-from innovatory.review.refusals import ReviewError
 from innovatory.review.visits import Visit, decoded, sent_to, shown, storable, told
 
 LONGEST_COMMENT, MOST_EVIDENCE = 5_000, 50
@@ -54,7 +56,7 @@ def next_item(desk: Desk, visit: Visit) -> Response:
 def done(desk: Desk, visit: Visit) -> Response:
     """GET /done: nothing waits for this coder."""
     return shown(
-        desk, visit, "done.html", current="/code", widths=desk.widths(), counts={},
+        desk, visit, "done.html", current="/code", sure=sureness(desk),
         progress=desk.standings.standings(visit.account.name, hidden=False),
     )  # fmt: skip
 
@@ -62,12 +64,13 @@ def done(desk: Desk, visit: Visit) -> Response:
 def code(desk: Desk, visit: Visit) -> Response:
     """GET /code/{item}: the page in which the script shows the item."""
     desk.items.open(visit.path["item"], visit.account.name)
-    return shown(desk, visit, "code.html", current="/code", widths=desk.widths())
+    return shown(desk, visit, "code.html", current="/code", sure=sureness(desk))
 
 
 def item(desk: Desk, visit: Visit) -> Response:
     """GET /api/item/{item}: all about an item."""
-    return told(_payload(desk, visit, visit.path["item"]))
+    later = BackgroundTask(desk.prepare, visit.account.name)
+    return told(_payload(desk, visit, visit.path["item"]), later=later)
 
 
 def answer(desk: Desk, visit: Visit) -> Response:

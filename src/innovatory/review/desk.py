@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from innovatory.errors import InnovatoryError
+from innovatory.errors import InnovatoryError, LedgerError
 from innovatory.observatory import Observatory
 from innovatory.review.accounts import Accounts
 from innovatory.review.answers import Answers
@@ -29,6 +29,11 @@ class Desk:
         self.offers = offers
         self.facts = Facts(observatory)
         self.state = State.open(observatory)
+        try:
+            self.state.claim(self.facts.origin(), self.facts.marks())
+        except LedgerError:
+            self.close()
+            raise
         self.accounts = Accounts(self.state, clock)
         self.items = Items(self.state, self.facts, clock)
         self.standings = Standings(self.state, self.items, clock)
@@ -53,6 +58,11 @@ class Desk:
         except InnovatoryError:
             # A model that cannot be read must not keep people from coding.
             return {}
+
+    def prepare(self, coder: str) -> None:
+        """Have what is suggested for a coder's next record worked out before it is asked for."""
+        if self.offers.suggest and (record_id := self.items.upcoming(coder)):
+            self.suggestions(record_id)
 
     def widths(self) -> list[Width]:
         """The widths of intervals as they are expected; none where nobody tells."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import msgspec
 
 from innovatory.codebook import Dimension
+from innovatory.errors import ReviewError
 from innovatory.records import Adjudication, Coding
 from innovatory.review.accounts import Account
 from innovatory.review.facts import Facts
-from innovatory.review.refusals import ReviewError
 
 _TABLES = ("coders", "codings", "adjudications", "draws")
 

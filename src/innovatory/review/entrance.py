@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from innovatory.errors import ReviewError
 from innovatory.review import lists
 from innovatory.review.accounts import IDLE_SECONDS, LONGEST_PASSWORD
 from innovatory.review.desk import Desk
 from innovatory.review.facts import refuse_machine
-from innovatory.review.measuring import agreement
-from innovatory.review.refusals import ReviewError
+from innovatory.review.measuring import agreement, sureness
 from innovatory.review.visits import COOKIE, Visit, sent_to, shown
 
 _LONGEST_NAME = 120
@@ -64,7 +64,7 @@ def home(desk: Desk, visit: Visit) -> Response:
     standings = desk.standings.standings(coder, hidden=_sees_all(visit))
     position = desk.standings.position(coder)
     return shown(
-        desk, visit, "home.html", current="/", progress=standings, widths=desk.widths(),
+        desk, visit, "home.html", current="/", progress=standings, sure=sureness(desk),
         next="/code" if position.done < position.of else "", counts=lists.counts(desk, visit),
     )  # fmt: skip
 
@@ -72,10 +72,15 @@ def home(desk: Desk, visit: Visit) -> Response:
 def progress(desk: Desk, visit: Visit) -> Response:
     """GET /progress: draws, expected widths and when to stop, agreement."""
     return shown(
-        desk, visit, "progress.html", current="/progress", widths=desk.widths(),
+        desk, visit, "progress.html", current="/progress", sure=sureness(desk),
         progress=desk.standings.standings(visit.account.name, hidden=_sees_all(visit)),
         agreement=agreement(desk),
     )  # fmt: skip
+
+
+def codebook(desk: Desk, visit: Visit) -> Response:
+    """GET /codebook: what is asked, in full."""
+    return shown(desk, visit, "codebook.html", current="/codebook")
 
 
 def accounts_page(desk: Desk, visit: Visit) -> Response:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 from innovatory import codebook
 from innovatory.codebook import Dimension
 from innovatory.edition.judgements import MACHINES
-from innovatory.errors import CodebookError, LedgerError
+from innovatory.errors import CodebookError, LedgerError, ReviewError
 from innovatory.ledger import Ledger, schema
 from innovatory.ledger.store import open_store
 from innovatory.ledger.versions import stored_records
@@ -32,11 +32,13 @@ from innovatory.records import (
     Row,
     Source,
 )
-from innovatory.review.refusals import ReviewError
 
 SOURCE = Source("review", "Answers given in the review app")
 REPEAT = "repeat"
-_MARKED = ("records", "coders", "draws", "codings", "adjudications", "merges", "rejects")
+# (name, country) of a place, and the places so spelt as (record id, number of the place).
+Spellings = dict[tuple[str, str], list[tuple[str, int]]]
+_MARKED = ("records", "coders", "draws", "codings", "adjudications", "merges", "rejects",
+           "corrections")  # fmt: skip
 _CODING = ("seq", "supersedes", "record_id", "dimension", "coder_id", "codebook", "draw", "value",
            "confidence", "comment", "coded_at")  # fmt: skip
 
@@ -94,6 +96,14 @@ class Facts:
                 or 0
                 for name in _MARKED
             }
+
+    def origin(self) -> str:
+        """When the first batch came in and what it holds: no two ledgers have it in common."""
+        imports = schema.imports
+        first = select(imports.c.recorded_at, imports.c.content).order_by(imports.c.batch).limit(1)
+        with self._store.reading() as connection:
+            row = connection.execute(first).first()
+        return f"{row.recorded_at} {row.content}" if row else ""
 
     def draws(self, *, after: int = 0) -> list[Drawn]:
         """The draws that were stored after a number, in the order in which they were."""
@@ -228,18 +238,30 @@ class Facts:
         last = {row.record_id: row.into for row in rows}
         return {record_id: into for record_id, into in last.items() if into != record_id}
 
-    def spellings(self) -> dict[tuple[str, str], int]:
-        """The cities as current records spell them, (name, country), and in how many records."""
-        records, places = schema.records, schema.places
+    def spellings(self) -> Spellings:
+        """The cities as current records spell them, corrections made, and where they do."""
+        records, places, corrections = schema.records, schema.places, schema.corrections
         later = records.alias()
-        query = (
-            select(places.c.name, places.c.country, func.count(records.c.record_id.distinct()))
+        current = (
+            select(records.c.record_id, places.c.ord, places.c.name, places.c.country)
             .join_from(places, records, records.c.seq == places.c.owner)
             .where(~exists().where(later.c.supersedes == records.c.seq))
-            .group_by(places.c.name, places.c.country)
+            .order_by(records.c.record_id, places.c.ord)
+        )
+        corrected = (
+            select(corrections.c.record_id, corrections.c.field, corrections.c.new)
+            .where(corrections.c.field.like("places.%"))
+            .order_by(corrections.c.seq)
         )
         with self._store.reading() as connection:
-            return {(name, country): n for name, country, n in connection.execute(query)}
+            told = {(r, field): new for r, field, new in connection.execute(corrected)}
+            rows = connection.execute(current).all()
+        found: Spellings = defaultdict(list)
+        for r, n, name, country in rows:
+            spelling = (told.get((r, f"places.{n}.name"), name),
+                        told.get((r, f"places.{n}.country"), country))  # fmt: skip
+            found[spelling].append((r, n))
+        return dict(found)
 
     def kind_of(self, coder: str) -> str | None:
         """The kind of a coder in the ledger, or None where it knows none of that id."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
+from innovatory.errors import ReviewError
 from innovatory.review.facts import REPEAT, Drawn, Facts
-from innovatory.review.refusals import ReviewError
 from innovatory.review.state import State, items, marks, repeats, slots
 
 LEASE_SECONDS = 30 * 60
@@ -115,6 +115,17 @@ class Items:
                     self.lease(connection, found, coder)
                     return str(found)
         return None
+
+    def upcoming(self, coder: str) -> str | None:
+        """The record that is likely to be a coder's next, where suggestions may be shown for it."""
+        fresh = (
+            select(items.c.record_id, items.c.blind)
+            .where(items.c.open, ~_touched(coder), free(coder, self._clock()), _for(coder))
+            .order_by(items.c.place, items.c.item)
+        )
+        with self._state.reading() as connection:
+            row = connection.execute(fresh.limit(1)).first()
+        return row.record_id if row and not row.blind else None
 
     def open(self, item: str, coder: str) -> Item:
         """The item, leased to the coder for another while.

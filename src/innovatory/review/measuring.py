@@ -2,11 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
+from innovatory.codebook import Derived, Dimension
 from innovatory.review.desk import Desk
+from innovatory.review.offers import Width
 
 _TABLES = ("coders", "codings", "draws")
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """How well the shares of a question's classes are known: the least well known of them.
+
+    `now` and `at_end` say how far a share may be off, at the farther end of its interval; `more` is how many more records have to be
+    coded until they are `target`, None where no number of them would do; `follows` says that it is
+    not asked but follows from the answers.
+    """
+
+    title: str
+    follows: bool
+    now: float
+    at_end: float
+    target: float
+    more: int | None
+    widths: tuple[Width, ...]
+
+
+def sureness(desk: Desk) -> list[Sureness]:
+    """How well the shares are known, a question at a time, in the order of the codebook."""
+    by_dimension: dict[str, list[Width]] = {}
+    for width in desk.widths():
+        by_dimension.setdefault(width.dimension, []).append(width)
+    book = desk.facts.book
+    found = []
+    every: tuple[Dimension | Derived, ...] = (*book.dimensions, *book.derived)
+    for one in every:
+        if widths := [_settled(width) for width in by_dimension.get(one.id, ())]:
+            more = [width.more for width in widths]
+            found.append(
+                Sureness(
+                    one.title, one.id not in desk.facts.dimensions,
+                    max(_off(w) for w in widths),
+                    max(w.predicted_half_width_at_end for w in widths),
+                    min(w.target for w in widths),
+                    None if None in more else max(n for n in more if n is not None), tuple(widths),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _off(width: Width) -> float:
+    return max(width.high - width.share, width.share - width.low)
+
+
+def _settled(width: Width) -> Width:
+    """With more records no interval is meant to become wider, which two formulas may say."""
+    at_end = min(width.predicted_half_width_at_end, _off(width))
+    return replace(width, predicted_half_width_at_end=at_end)
 
 
 def agreement(desk: Desk) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from innovatory.errors import ObservatoryError
 from innovatory.observatory import Observatory
-from innovatory.review import coding, entrance, lists, settling
+from innovatory.review import coding, duplicates, entrance, lists, settling, spellings
 from innovatory.review.accounts import Accounts
 from innovatory.review.desk import Desk
 from innovatory.review.guard import LOOPBACK, Guard
@@ -134,8 +134,11 @@ def _routes() -> list[Route | Mount]:
             methods=get,
         ),
         Route("/api/adjudicate", page(settling.settle, roles=settlers), methods=post),
-        Route("/lists/duplicates", page(lists.decide_pair, roles=settlers), methods=post),
+        Route("/lists/duplicates", page(duplicates.decide, roles=settlers), methods=post),
+        Route("/lists/duplicates/{a}/{b}", page(duplicates.pair, roles=settlers), methods=get),
+        Route("/lists/unresolved", page(spellings.correct, roles=settlers), methods=post),
         Route("/lists/{name}", page(lists.page), methods=get),
+        Route("/codebook", page(entrance.codebook), methods=get),
         Route("/progress", page(entrance.progress), methods=get),
         Route("/accounts", page(entrance.accounts_page, roles=_ADMIN), methods=get),
         Route("/accounts", page(entrance.change_accounts, roles=_ADMIN), methods=post),

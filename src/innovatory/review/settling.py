@@ -9,12 +9,12 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
+from innovatory.errors import ReviewError
 from innovatory.records import Coding
 from innovatory.review.accounts import Account
 from innovatory.review.coding import evidence_payload, question_payload, record_payload
 from innovatory.review.desk import Desk
 from innovatory.review.disputes import Dispute, may_settle
-from innovatory.review.refusals import ReviewError
 from innovatory.review.splitting import splitting
 from innovatory.review.visits import Visit, decoded, shown, storable, told
 

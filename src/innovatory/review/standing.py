@@ -29,10 +29,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A draw as a whole: answers of coders that are there, that are wanted, and mine of them."""
+    """A draw as a whole: records of coders that are done, that are wanted, and mine of them.
+
+    A record that two coders code counts twice; `records` are there, `twice` of them for two.
+    `minutes_left` is what I alone would need for the rest.
+    """
 
     draw: str
     design: str
+    records: int
+    twice: int
     done: int
     of: int
     mine: int
@@ -69,17 +75,20 @@ class Standings:
             .group_by(items.c.draw, slots.c.coder)
         )
         with self._state.reading() as connection:
-            of = {row.draw: int(row.of) for row in connection.execute(wanted)}
+            of = {row.draw: (int(row.of), row.n) for row in connection.execute(wanted)}
             done = {(row.draw, row.coder): row.n for row in connection.execute(finished)}
             found = []
             for drawn in every:
                 if drawn.id not in of or (drawn.design == REPEAT and not hidden):
                     continue
-                total = of[drawn.id]
+                total, number = of[drawn.id]
                 there = min(total, sum(n for (draw, _), n in done.items() if draw == drawn.id))
                 minutes = _minutes(connection, coder, total - there)
                 mine = done.get((drawn.id, coder), 0)
-                found.append(Standing(drawn.id, drawn.design, there, total, mine, minutes))
+                found.append(
+                    Standing(drawn.id, drawn.design, number, total - number, there, total, mine,
+                             minutes)
+                )  # fmt: skip
         return found
 
     def _left(self, connection: Connection, coder: str) -> int:

@@ -1,8 +1,8 @@
 """What the review app keeps beside the ledger: accounts, sessions, leases, drafts.
 
 None of it is a fact about a project, so none of it belongs in the ledger. It lies in a database of
-its own: `.innovatory/review.db` where the ledger is on SQLite, and tables named `review_…` on the
-same server where it is on PostgreSQL. Both take one writer at a time; a commit is flushed to disk
+its own: `review/review.db` where the ledger is on SQLite, and tables named `review_…` on the same
+server where it is on PostgreSQL. Both take one writer at a time; a commit is flushed to disk
 before it is acknowledged.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,9 @@ marks = Table(
     Column("seq", BigInteger, nullable=False),
 )
 
+# The ledger that all this belongs to, known by its first batch.
+ledgers = Table("review_ledgers", metadata, Column("origin", Text, primary_key=True))
+
 # What a person said of two records that may be one: `same` or `distinct`.
 pairs = Table(
     "review_pairs",
@@ -204,6 +207,31 @@ class State:
             )
         return state
 
+    def claim(self, origin: str, seen: Mapping[str, int]) -> None:
+        """Take this for the state of a ledger, known by its origin, that has so many rows a table.
+
+        Raises LedgerError where it belongs to another one, or to this one when it held more:
+        leases and drafts would be taken for those of other records.
+        """
+        if not origin:
+            return
+        with self.writing() as connection:
+            known = connection.execute(select(ledgers.c.origin)).scalar()
+            read = {row.name: row.seq for row in connection.execute(select(marks))}
+            if known is None:
+                connection.execute(insert(ledgers).values(origin=origin))
+        place = self.engine.url.render_as_string(hide_password=True)
+        if known not in (None, origin):
+            fault = f"belongs to another ledger (begun {known[:20]}, this one {origin[:20]})"
+        elif any(seen[name] < read.get(name, 0) for name in seen):
+            fault = "knows of answers that the ledger does not hold, an older copy perhaps"
+        else:
+            return
+        raise LedgerError(
+            f"the review app's database {place} {fault}; put the right ledger back, or move the "
+            "database away and make accounts and drafts anew"
+        )
+
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
@@ -233,12 +261,27 @@ class State:
             yield connection
 
 
+def begun(observatory: Observatory) -> bool:
+    """Whether there can be a database of the app; false where its file was not made yet."""
+    return _on_server(observatory) or _path(observatory).is_file()
+
+
+def _on_server(observatory: Observatory) -> bool:
+    return make_url(observatory.ledger_url).get_backend_name() in ("postgresql", "postgres")
+
+
+def _path(observatory: Observatory) -> Path:
+    return observatory.folder / "review" / "review.db"
+
+
 def _engine(observatory: Observatory) -> Engine:
-    address = make_url(observatory.ledger_url)
-    if address.get_backend_name() in ("postgresql", "postgres"):
+    if _on_server(observatory):
+        address = make_url(observatory.ledger_url)
         return create_engine(address.set(drivername="postgresql+pg8000"), pool_size=15)
-    path = observatory.folder / ".innovatory" / "review.db"
+    path = _path(observatory)
     path.parent.mkdir(exist_ok=True)
+    # Passwords never go into git, whatever the .gitignore of an older observatory leaves out.
+    (path.parent / ".gitignore").write_text("*\n", "utf-8")
     _make_private(path)
     return _sqlite(path)
 

@@ -17,16 +17,16 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.exc import DBAPIError
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from innovatory.errors import InnovatoryError
+from innovatory.errors import InnovatoryError, ReviewError
 from innovatory.review.accounts import ROLES, Account, Session
 from innovatory.review.desk import Desk
 from innovatory.review.guard import LOOPBACK, host_name
-from innovatory.review.refusals import ReviewError
 
 COOKIE = "innovatory-review"
 FOLDER = Path(__file__).parent
@@ -87,9 +87,9 @@ def shown(desk: Desk, visit: Visit, template: str, *, current: str, **given: Any
     return HTMLResponse(_rendered(desk, template, visit.account, visit.csrf, current, given))
 
 
-def told(data: Any) -> Response:
-    """JSON."""
-    return Response(msgspec.json.encode(data), media_type="application/json")
+def told(data: Any, *, later: BackgroundTask | None = None) -> Response:
+    """JSON; `later` is done once it is sent."""
+    return Response(msgspec.json.encode(data), media_type="application/json", background=later)
 
 
 def sent_to(address: str) -> Response:
@@ -206,8 +206,8 @@ def _rendered(
     desk: Desk, template: str, account: Account, csrf: str, current: str, given: dict[str, Any]
 ) -> str:
     return _templates().get_template(template).render(
-        site=desk.observatory.title, csrf=csrf, coder=account.name, role=account.role,
-        current=current, **given,
+        site=desk.observatory.title, book=desk.facts.book, csrf=csrf, coder=account.name,
+        role=account.role, current=current, **given,
     )  # fmt: skip
 
 

@@ -33,8 +33,7 @@
       one.spent -= told;
       return reply;
     },
-    saved: (dimension, reply) => {
-      find(dimension).stored = true;
+    saved: (_dimension, reply) => {
       state.position = reply.position;
       state.can_undo = reply.can_undo;
       showStand();
@@ -49,7 +48,6 @@
     const { fields } = payload.record;
     payload.questions.forEach((one) => {
       const given = one.answer || { value: [], confidence: null, comment: "", evidence: [] };
-      one.stored = Boolean(one.answer);
       one.answer = { ...given, evidence: inUnits(given.evidence, fields) };
       one.spent = spent.get(one.dimension) || 0;
       if (one.suggestion) {
@@ -73,9 +71,7 @@
   }
 
   function unsaved() {
-    const kept = openQuestions().some(({ stored, answer: { evidence, comment: remark } }) =>
-      stored || evidence.length || remark);
-    return queue.left() > 0 || typing !== null || kept;
+    return queue.left() > 0 || typing !== null;
   }
 
   /* Time with the page out of sight is not time spent on the question. */
@@ -92,10 +88,6 @@
   function save(one) {
     clearTimeout(typing);
     typing = null;
-    if (!answered(one)) {
-      showState({ kind: "pending" });
-      return;
-    }
     const { value, confidence, comment: remark, evidence } = one.answer;
     queue.put(one.dimension, {
       item, dimension: one.dimension, value, confidence, comment: remark,
@@ -116,8 +108,6 @@
     } else if (kind === "saved") {
       const n = state.questions.length - openQuestions().length;
       told(`Saved · ${n} of ${state.questions.length} answered`);
-    } else if (kind === "pending") {
-      told("Not saved yet: choose a class.");
     } else if (kind === "waiting") {
       const why = failure.status === 401 ? "log in again in another tab" : failure.words;
       const kept = `${counted(left, "answer")} kept on this page, next try in ${seconds} s.`;
@@ -317,14 +307,6 @@
   }
 
   async function undo() {
-    const one = question();
-    if (one && !answered(one) && one.answer.evidence.length) {
-      one.answer.evidence = one.answer.evidence.slice(0, -1);
-      showWords();
-      showQuotes();
-      say("Mark undone.");
-      return;
-    }
     if (!(await flushed())) {
       return;
     }
@@ -360,6 +342,7 @@
     { keys: ["u", "Backspace"], does: "undo", run: undo },
     { keys: ["s"], does: "skip: the record comes back later", run: acts.skip },
     { keys: ["b"], does: "back to the record before", run: () => press("earlier", "click") },
+    review.codebook(() => question() && question().dimension),
   ];
 
   function press(id, how) {

@@ -171,6 +171,7 @@
       { keys: ["Enter"], does: "settle; in the reason: Ctrl and Enter", run: settle },
       { keys: ["r", "c"], does: "write the reason", run: () => document.getElementById("reason").focus() },
       { keys: ["s"], does: "leave it for later", run: pass },
+      review.codebook(() => dimension),
     ], pickByKey);
     window.addEventListener("beforeunload", (event) => {
       if (!leaving && reason()) {

@@ -117,7 +117,8 @@ const panes = (function () {
     const list = el("ol", { class: "checked" });
     questions.forEach((one, n) => {
       const { confidence: level, evidence, comment: remark } = one.answer;
-      const told = [SURE[level || 0], evidence.length && counted(evidence.length, "quote"), remark && "comment"];
+      const quoted = evidence.length ? counted(evidence.length, "quote") : answered(one) && "no words marked";
+      const told = [SURE[level || 0], quoted, remark && "comment"];
       list.append(el(
         "li", { class: answered(one) ? null : "open" },
         button(one.title, () => acts.show(n), { class: "plain" }),

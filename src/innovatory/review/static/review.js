@@ -295,7 +295,8 @@ const review = (function () {
     showKeys(dialog, commands);
     document.getElementById("keys-button").addEventListener("click", () => dialog.showModal());
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || dialog.open) {
+      const covered = document.querySelector("dialog[open]");
+      if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || covered) {
         return;
       }
       const target = event.target;
@@ -329,6 +330,21 @@ const review = (function () {
         event.preventDefault();
       }
     });
+  }
+
+  /* The codebook over the page, open at the question that `current()` names. */
+  function codebook(current) {
+    const dialog = document.getElementById("book");
+    const open = () => {
+      dialog.showModal();
+      const entry = current() && document.getElementById(`book-${current()}`);
+      if (entry) {
+        entry.scrollIntoView({ block: "start" });
+      }
+    };
+    document.getElementById("book-button").addEventListener("click", open);
+    document.getElementById("book-close").addEventListener("click", () => dialog.close());
+    return { keys: ["d"], does: "definitions: the whole codebook", run: open };
   }
 
   const SHOWN = { Enter: "⏎", "Shift+Enter": "⇧ ⏎", Backspace: "⌫" };
@@ -366,7 +382,7 @@ const review = (function () {
   }
 
   return {
-    ask, button, el, fill, Failure, inPoints, inUnits, kbd, keyboard, options, percent,
+    ask, button, codebook, el, fill, Failure, inPoints, inUnits, kbd, keyboard, options, percent,
     pointsBefore, say, selected, sentences, showRecord, unitAt,
   };
 })();

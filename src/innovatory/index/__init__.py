@@ -1,0 +1,1 @@
+"""Composite indices: from a table of indicators to scores and ranks, with every choice named."""
