@@ -195,7 +195,7 @@ def test_the_same_fact_after_its_contrary_is_stored(small: Observatory) -> None:
     """Merged, set apart, merged and set apart once more: each counts when it is said."""
     facts = [Merge("lab", "tram"), Merge("lab", "lab")] * 2
     for fact in facts:
-        assert fieldwork.store(small, [fact], name="merges") == 1
+        assert fieldwork.store(small, [fact], name=f"into {fact.into}") == 1
         with small.ledger() as ledger:
             rows = {r["record_id"]: r["into"] for r in ledger.facts()["merges"].to_pylist()}
         assert rows["lab"] == fact.into

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from composite import FRAMEWORK, TABLE, rows
@@ -79,6 +79,7 @@ def test_alpha_and_correlations_of_the_reference() -> None:
         assert found[place, 0] == pytest.approx(float(row["Correlation"]), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_correlations_over_pairs_are_numpys(seed: int) -> None:
     """Missing values are left out pair by pair, and large numbers lose no digits."""

@@ -56,7 +56,7 @@ def brute_force(values: np.ndarray, low: float) -> tuple[np.ndarray, np.ndarray]
     return every.min(0), every.max(0)
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.15]))
 def test_no_weights_of_a_grid_are_beyond_the_bounds(seed: int, low: float) -> None:
     """The bounds contain what 16,000 weights show, and their witnesses are in the set."""
@@ -185,7 +185,7 @@ def test_a_smallest_change_of_weights_makes_two_level_and_a_smaller_one_does_not
     assert second.weights == pytest.approx([1, 0, 0])
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["sum", "largest"]))
 def test_no_weights_nearer_than_the_smallest_change_swap_two(seed: int, norm: str) -> None:
     """Among random weights that swap two neighbours none is nearer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from innovatory.errors import MethodError
@@ -101,6 +101,7 @@ def test_a_unit_without_an_estimate_has_no_rank() -> None:
     assert tiers(found).tier.tolist() == [2, 0, 1]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
 def test_sets_and_tiers_keep_their_rules(seed: int, units: int) -> None:
     """Order of rows does not matter; in a tier none is told apart, below each is told from one."""

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from composite import FRAMEWORK, TABLE
@@ -73,6 +73,7 @@ def test_links_chain() -> None:
     assert second.apply(newest) == pytest.approx(oldest)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_shapley_values_are_the_mean_over_all_orders(count: int, seed: int) -> None:
     """The same as by going through every order, and summing to the whole change."""
@@ -160,6 +161,7 @@ def test_everything_at_once_still_sums() -> None:
     assert found.score_before == pytest.approx(direct.index[3:])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2))
 def test_printed_parts_add_up(seed: int, digits: int) -> None:
     """Rounded parts sum to their rounded sum, none further than one last digit from its value."""

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import sobol_indices, uniform
 
@@ -57,6 +57,7 @@ def test_ishigami_as_in_closed_form_and_as_scipy_estimates() -> None:
     assert found.total == pytest.approx(sampled.total_order, abs=0.02)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 4), min_size=1, max_size=4),
     st.integers(0, 2**32 - 1),
@@ -81,6 +82,7 @@ def test_the_terms_of_all_orders_make_up_the_variance(levels: list[int], seed: i
     assert np.isnan(found.first[:, ~varied]).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_terms_are_those_of_the_definition(seed: int) -> None:
     """A closed term is the variance of the conditional mean, averaged by hand."""

@@ -26,7 +26,7 @@ Tour = tuple[Path, dict[str, str]]
 def tour_commands() -> Iterator[list[str]]:
     """The commands of the README's tour, as arguments of 'innovatory'."""
     _, _, rest = (ROOT / "README.md").read_text("utf-8").partition("## A tour")
-    for line in re.findall(r"^innovatory .*$", rest.partition("## Reading on")[0], re.MULTILINE):
+    for line in re.findall(r"^innovatory .*$", rest.partition("\n## ")[0], re.MULTILINE):
         yield shlex.split(line, comments=True)[1:]
 
 

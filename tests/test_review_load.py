@@ -33,7 +33,7 @@ async def a_working_day(server: Server, cookies: dict[str, str], kills: int) -> 
     until = asyncio.Event()
     moments = random.Random(20220218)
     async with asyncio.TaskGroup() as group:
-        group.create_task(crowd(server.address, cookies, told, until=until, think=0.3))
+        group.create_task(crowd(server.address, cookies, told, until=until, think=0.2))
         await record_each(told)
         peaceful = [second for mine in told.values() for second in mine.seconds]
         for _ in range(kills):
@@ -54,7 +54,7 @@ def test_many_coders_and_a_killed_server_lose_nothing(ledger_url: str, tmp_path:
     world = make_world(tmp_path / "world", number=RECORDS, ledger=ledger_url)
     draw(world, "first", range(RECORDS), second=tuple(range(0, RECORDS, 5)))
     cookies = let_in(world, NAMES)
-    kills = 7 if ledger_url.startswith("sqlite") else 3
+    kills = 5 if ledger_url.startswith("sqlite") else 2
     with Server(world) as server:
         server.start()
         told = asyncio.run(a_working_day(server, cookies, kills))

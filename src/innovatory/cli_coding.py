@@ -16,6 +16,7 @@ from innovatory.command import ASIDE, FILE, FOLDER, FOUND, JSON, an_id, print_js
 from innovatory.console import has_browser, number, say, tell_rejects
 
 PATH = click.Path(dir_okay=False, path_type=Path)
+IMPUTED = ("none", "mean", "median", "group_mean", "group_median", "nearest")
 DIMENSION = click.option(
     "--dimension", "dimensions", multiple=True, metavar="NAME",
     help="Only this question; may be given again.  [default: all]",
@@ -364,4 +365,50 @@ def verify(folder: Path, as_json: bool) -> None:
     sys.exit(FOUND if any(one.problems for one in found) else 0)
 
 
-VERBS = (draw, review, coder, code, send, receive, plan, link, codebook, verify)
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@JSON
+def agreement(folder: Path, as_json: bool) -> None:
+    """Say how far coders agree, where they differ, and who has drifted.
+
+    Krippendorff's alpha, Gwet's AC1 and plain agreement with 95% intervals, on the records that
+    were sent to a second coder; then where two coders differ most, months in which a coder agreed
+    less with the others, and records coded again unmarked.
+    """
+    from innovatory import observatory, reliability
+
+    found = reliability.reliability(observatory.load(folder))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for line in found.lines():
+            say(line)
+
+
+@click.command()
+@click.argument("table", metavar="TABLE", type=FILE)
+@click.option("--meta", required=True, type=FILE, help="The framework: codes, parents, directions, "
+              "weights (docs/index.md).")  # fmt: skip
+@click.option("--unit", default="uCode", show_default=True, help="Column with the units' ids.")
+@click.option("--group", default="", metavar="COLUMN", help="Column by which units are grouped.")
+@click.option("--impute", default="none", show_default=True, type=click.Choice(IMPUTED),
+              help="What is done about missing values.")  # fmt: skip
+@JSON
+def audit(table: Path, meta: Path, unit: str, group: str, impute: str, as_json: bool) -> None:
+    """Audit anybody's composite index, without an observatory.
+
+    TABLE has a row a city and a column an indicator, --meta a row an item of the framework, both
+    CSV or XLSX. Exits with 4 where a check fails.
+    """
+    from innovatory.auditing import audit_files
+
+    found = audit_files(table, meta, unit=unit, group=group, impute=impute)
+    if as_json:
+        print_json([asdict(one) for one in found.findings])
+    else:
+        for one in found.findings:
+            say(f"{one.level}: {one.check}: {one.sentence}")
+    sys.exit(FOUND if found.level == "fail" else 0)
+
+
+VERBS = (draw, review, coder, code, send, receive, plan, link, codebook, verify, agreement, audit)

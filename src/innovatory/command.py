@@ -35,8 +35,8 @@ class Refused(click.ClickException):
 # The verbs in the order of the pipeline.
 ORDER = (
     *("demo", "new", "collect", "mapping", "city", "link"),
-    *("draw", "coder", "review", "send", "receive", "code", "plan"),
-    *("build", "check", "verify", "codebook", "history", "export"),
+    *("draw", "coder", "review", "send", "receive", "agreement", "code", "plan"),
+    *("build", "check", "verify", "codebook", "history", "export", "audit"),
 )
 
 

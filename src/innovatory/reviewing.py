@@ -122,8 +122,10 @@ class _Aside:
 
     def __init__(self, work: Callable[..., None], folder: Path, *given: Any) -> None:
         self.connection, theirs = _SPAWNED.Pipe()
-        process = _SPAWNED.Process(target=_begin, args=(theirs, work, folder, *given), daemon=True)
-        process.start()
+        self.process = _SPAWNED.Process(
+            target=_begin, args=(theirs, work, folder, *given), daemon=True
+        )
+        self.process.start()
         theirs.close()
 
     def result(self) -> Any:
@@ -150,6 +152,16 @@ def _work_out(
     connection: Connection, observed: Observatory, work: Callable[[Observatory], object]
 ) -> None:
     connection.send(work(observed))
+
+
+def _beside(work: Callable[[Observatory], list[Any]], folder: Path) -> list[Any]:
+    """What some work gives, done in another process."""
+    aside = _Aside(_work_out, folder, work)
+    try:
+        found: list[Any] = aside.result()
+    finally:
+        aside.process.join()
+    return found
 
 
 def _advise(connection: Connection, observed: Observatory) -> None:
@@ -241,13 +253,12 @@ class Helper:
             head = ledger.head()
         self._measured_at = time.monotonic()
         if head != self._measured:
-            self._widths = _Aside(_work_out, self._observed.folder, widths).result()
+            self._widths = _beside(widths, self._observed.folder)
             self._measured = head
 
     def duplicates(self) -> list[Duplicate]:
         """Pairs of records that may tell of the same project."""
-        found: list[Duplicate] = _Aside(_work_out, self._observed.folder, duplicates).result()
-        return found
+        return _beside(duplicates, self._observed.folder)
 
 
 def _unless_under_way(turn: threading.Lock, work: Callable[[], None]) -> None:

@@ -40,6 +40,8 @@ _CROSSED = (
     ("sector_published_by_goal", "sector_published", "goal"),
     ("city_by_sector", "sector", CITY),
     ("city_by_innovative", "innovative", CITY),
+    ("innovative_by_sector", "innovative", "sector"),
+    ("innovative_by_year", "innovative", "start_year"),
 )
 _ORDER = {
     "dated_stage": (*STAGES, "unknown"),
@@ -62,7 +64,7 @@ def count_tables(book: Codebook) -> tuple[Count, ...]:
     single = [*COLUMNS, CITY, *(d.id for d in book.dimensions), *(d.id for d in book.derived)]
     tables = [Count(f"by_{_NAMES.get(d, d)}", f"By {_lower(titles[d])}", d) for d in single]
     for name, dimension, within in _CROSSED:
-        if book.dimension(dimension) and (within == CITY or book.dimension(within)):
+        if book.dimension(dimension) and (not is_coded(within) or book.dimension(within)):
             title = f"{titles[dimension]} within {_lower(titles[within])}"
             tables.append(Count(name, title, dimension, within))
     return tuple(tables)

@@ -123,9 +123,9 @@ def run(
     back = np.argsort(order)
     units = [denominated.units[place] for place in order]
     known = denominated.select(kept.codes(0)).values[order]
-    imputed = _imputed(known, choices.impute, _groups_of(units, table, groups), seed)
-    treated = _treated(imputed, choices.treat, kept)
-    normalised = _normalised(treated.values, choices.normalise, kept, units)
+    imputed = impute_by(known, choices.impute, _groups_of(units, table, groups), seed)
+    treated = treat_by(imputed, choices.treat, kept)
+    normalised = normalise_by(treated.values, choices.normalise, kept, units)
     given = _only(choices.weights, framework, kept, "weights")
     weights: dict[str, Floats] = {}
     levels = climb(
@@ -185,12 +185,13 @@ def _groups_of(units: Sequence[str], table: Table, groups: Sequence[str]) -> tup
     return tuple(group_of[unit] for unit in units)
 
 
-def _imputed(known: Floats, step: Step, groups: Sequence[str], seed: int) -> Floats:
+def impute_by(known: Floats, step: Step, groups: Sequence[str], seed: int) -> Floats:
+    """Missing values filled by a step; `groups` are those of the units in their order."""
     function = chosen(step, imputing.METHODS, "impute")
     return function(known, groups, seed, **step.parameters)
 
 
-def _treated(values: Floats, plan: Plan, framework: Framework) -> Treated:
+def treat_by(values: Floats, plan: Plan, framework: Framework) -> Treated:
     """Each indicator treated by its own step."""
     whole = treating.none(values)
     parts = (whole.values.copy(), whole.points, whole.transformed, whole.passes.copy())
@@ -207,7 +208,7 @@ def _treated(values: Floats, plan: Plan, framework: Framework) -> Treated:
     return Treated(*parts)
 
 
-def _normalised(values: Floats, plan: Plan, framework: Framework, units: Sequence[str]) -> Floats:
+def normalise_by(values: Floats, plan: Plan, framework: Framework, units: Sequence[str]) -> Floats:
     """Each indicator normalised by its own step."""
     scores = np.empty_like(values)
     for step, columns in _by_step(plan, framework, "normalise"):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from innovatory.errors import MethodError
-from innovatory.index.chain import Choices, Stages, _imputed, _normalised, _treated
+from innovatory.index.chain import Choices, Stages, impute_by, normalise_by, treat_by
 from innovatory.index.climbing import climb
 from innovatory.index.framework import Framework
 from innovatory.index.weighing import Weigh, given, planned
@@ -142,15 +142,15 @@ class Space:
         choices = self._choices_of(levels)
 
         def told() -> Array:
-            return _imputed(self._evident(levels), choices.impute, self._groups, self._seed)
+            return impute_by(self._evident(levels), choices.impute, self._groups, self._seed)
 
         def treated() -> Array:
             imputed = self._once("impute", levels, told)
-            return _treated(imputed, choices.treat, self._framework).values
+            return treat_by(imputed, choices.treat, self._framework).values
 
         with _naming(self._described(levels, columns)):
             values = self._once("treat", levels, treated)
-            return _normalised(values, choices.normalise, self._framework, self._units)
+            return normalise_by(values, choices.normalise, self._framework, self._units)
 
     def _evident(self, levels: Levels) -> Array:
         """The table (units, indicators) as the draws of all sources have it."""

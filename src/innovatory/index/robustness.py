@@ -6,7 +6,6 @@ others. From a sample they are estimates, the shares of variance by Saltelli and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from innovatory.index.multiverse import Places, Runs
 from innovatory.index.sensitivity import between, components, mean_shift, sobol
 
 Array = npt.NDArray[np.float64]
+Signs = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,40 +174,49 @@ def _pairs(runs: Runs) -> tuple[Array, Array]:
     before = np.zeros((units, units))
     turns = np.full((count, units, units), np.nan)
     for unit in range(units - 1):
-        rest = slice(unit + 1, units)
         order = _order(runs.ranks, unit)
         main = order if runs.whole else order[: _parts(runs)]
-        mean = main.mean(0, dtype=np.float64)
-        square = np.abs(main).mean(0, dtype=np.float64)
+        mean = main.sum(0, dtype=np.int64) / len(main)
+        square = np.count_nonzero(main, axis=0) / len(main)
+        rest = np.arange(unit + 1, units)
         before[unit, rest], before[rest, unit] = (square + mean) / 2, (square - mean) / 2
+        # Most pairs never turn: nothing turns them, and there is nothing to work out.
         variance = square - mean**2
-        for factor, left in enumerate(_left(runs, order, square)):
-            share = left / np.where(variance > 1e-12, variance, np.nan)
-            turns[factor, unit, rest] = turns[factor, rest, unit] = share
+        turned = np.flatnonzero(variance > 1e-12)
+        if len(turned):
+            left = _left(runs, order[:, turned], square[turned]) / variance[turned]
+            turns[:, unit, rest[turned]] = turns[:, rest[turned], unit] = left
     return before, turns
 
 
-def _order(ranks: Places, unit: int) -> npt.NDArray[np.float32]:
+def _order(ranks: Places, unit: int) -> Signs:
     """1 where a unit is before each that comes after it in the table, -1 behind, else 0."""
     own, rest = ranks[:, [unit]], ranks[:, unit + 1 :]
-    order = np.sign(rest - own)
+    order: Signs = (rest > own).view(np.int8) - (rest < own).view(np.int8)
     if (own == 0).any() or (rest == 0).any():
         order *= (own > 0) & (rest > 0)
-    signs: npt.NDArray[np.float32] = order.astype(np.float32)
-    return signs
+    return order
 
 
-def _left(runs: Runs, order: npt.NDArray[np.float32], square: Array) -> Iterator[Array]:
-    """For each factor the variance of the order left if all the others were settled."""
-    if runs.whole:
-        for factor, size in enumerate(runs.sizes):
-            after = int(np.prod(runs.sizes[factor + 1 :], dtype=np.int64)) * order.shape[1]
-            means = order.reshape(-1, size, after).mean(1).reshape(-1, order.shape[1])
-            yield np.maximum(square - np.square(means).mean(0, dtype=np.float64), 0.0)
-    else:
-        parts = order.reshape(len(runs.factors) + 2, -1, order.shape[1])
-        for mixed in parts[2:]:
-            yield np.square(mixed - parts[0]).mean(0, dtype=np.float64) / 2
+def _left(runs: Runs, order: Signs, square: Array) -> Array:
+    """For each factor the variance (factors, pairs) left if all the others were settled."""
+    pairs = order.shape[1]
+    left = np.empty((len(runs.factors), pairs))
+    if not runs.whole:
+        parts = order.reshape(len(left) + 2, -1, pairs)
+        for factor, mixed in enumerate(parts[2:]):
+            left[factor] = np.square(mixed - parts[0]).mean(0, dtype=np.float64) / 2
+        return left
+    for factor, size in enumerate(runs.sizes):
+        after = int(np.prod(runs.sizes[factor + 1 :], dtype=np.int64)) * pairs
+        # Sums of signs are small whole numbers: the smallest type that holds them is fastest.
+        sums = np.add.reduce(
+            order.reshape(-1, size, after), axis=1, dtype=np.min_scalar_type(-size)
+        )
+        sums = sums.reshape(-1, pairs).astype(np.float64)
+        explained = np.einsum("ij,ij->j", sums, sums) / (len(sums) * size**2)
+        left[factor] = square - explained
+    return np.maximum(left, 0.0)
 
 
 def _means(values: Array) -> Array:

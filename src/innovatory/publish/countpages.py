@@ -72,7 +72,7 @@ def filter_name(table: str, column: str) -> str:
     if column == "city_id":
         return "city"
     name = table.removeprefix("by_") if column == "class" else column
-    return "technologies" if name == "technology" else name
+    return {"technology": "technologies", "start_year": "year"}.get(name, name)
 
 
 def _rows(shared: Shared, table: str, city: str, population: str, counting: str) -> list[Row]:
@@ -159,8 +159,10 @@ def in_order(shared: Shared, dimension: str, used: Sequence[str]) -> list[tuple[
     """The classes of a dimension that occur, with labels, in the codebook's (or city) order."""
     if dimension == "city_id":
         known = list(shared.city_names.items())
+    elif dimension in shared.dimensions:
+        known = [(r["class"], r["label"]) for r in shared.dimensions[dimension]]
     else:
-        known = [(r["class"], r["label"]) for r in shared.dimensions.get(dimension, [])]
+        known = [(name, humanise(name)) for name in sorted(set(used))]
     seen = set(used)
     return [(class_, label) for class_, label in known if class_ in seen]
 

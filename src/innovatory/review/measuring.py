@@ -16,9 +16,9 @@ _TABLES = ("coders", "codings", "draws")
 class Sureness:
     """How well the shares of a question's classes are known: the least well known of them.
 
-    `now` and `at_end` say how far a share may be off, at the farther end of its interval; `more` is how many more records have to be
-    coded until they are `target`, None where no number of them would do; `follows` says that it is
-    not asked but follows from the answers.
+    `now` and `at_end` say how far a share may be off, at the farther end of its interval; `more` is
+    how many more records have to be coded until that is `target`, None where no number of them
+    would do; `follows` says that it is not asked but follows from the answers.
     """
 
     title: str
