@@ -29,8 +29,13 @@ PROJECT = {
     "status": "SIGNED",
     "ec_max_contribution_eur": "1499877.5",
     "website": "https://bus.example/",
+    "funding_scheme": "HORIZON-IA",
+    "topic_code": "HORIZON-CL5-01",
+    "topic_title": "Clean  buses; and <lanes>",
+    "programme_titles": "Transport|Energy",
 }
 LATER = PROJECT | {"id": "102", "acronym": "", "status": "TERMINATED", "website": ""}
+LATER |= {"funding_scheme": "", "topic_title": "", "programme_titles": "Energy"}
 COLUMNS = "project_id order role name activity_type city country"
 ORGANISATIONS = [
     dict(zip(COLUMNS.split(), row, strict=True))
@@ -48,7 +53,10 @@ OFFICIAL = {
     "ec_max_contribution_eur": "ecMaxContribution",
     "project_id": "projectID",
     "activity_type": "activityType",
+    "funding_scheme": "fundingScheme",
+    "topic_code": "topics",
 }
+APART = ("website", "topic_title", "programme_titles")
 Rows = list[dict[str, str]]
 
 
@@ -73,7 +81,7 @@ def bulk(projects: Rows, organisations: Rows) -> dict[str, str]:
     """The files of the official bulk download."""
 
     def official(row: dict[str, str]) -> dict[str, str]:
-        named = {OFFICIAL.get(key, key): value for key, value in row.items() if key != "website"}
+        named = {OFFICIAL.get(k, k): value for k, value in row.items() if k not in APART}
         amount = named.get("ecMaxContribution")
         return named if amount is None else named | {"ecMaxContribution": amount.replace(".", ",")}
 
@@ -86,14 +94,23 @@ def bulk(projects: Rows, organisations: Rows) -> dict[str, str]:
         "project.csv": [official(row) for row in projects],
         "organization.csv": [official(row) for row in organisations],
         "webLink.csv": links or [{"physUrl": "", "represents": "project", "projectID": ""}],
-        "topics.csv": [{"projectID": row["id"], "topic": "T"} for row in projects],
+        "topics.csv": [
+            {"projectID": row["id"], "topic": row["topic_code"], "title": row["topic_title"]}
+            for row in projects
+        ],
+        "legalBasis.csv": [
+            {"projectID": row["id"], "legalBasis": "HORIZON.2", "title": title}
+            for row in projects
+            for title in reversed(row["programme_titles"].split("|"))
+        ],
     }
     return {name: written(t, ";", quoting=csv.QUOTE_ALL) for name, t in tables.items()}
 
 
 def xml(project: dict[str, str], organisations: Rows) -> str:
     """The official document of one project."""
-    texts = {OFFICIAL.get(k, k): v for k, v in project.items() if k != "website"}
+    apart = (*APART, "funding_scheme", "topic_code")
+    texts = {OFFICIAL.get(k, k): v for k, v in project.items() if k not in apart}
     fields = "".join(f"<{k}>{escape(v)}</{k}>" for k, v in texts.items() if k in FIELDS)
     parts = "".join(
         f"<organization type={quoteattr(o['role'])} order={quoteattr(o['order'])}>"
@@ -105,10 +122,22 @@ def xml(project: dict[str, str], organisations: Rows) -> str:
     )
     site = project.get("website", "")
     link = f'<webLink represents="project"><physUrl>{escape(site)}</physUrl></webLink>'
-    inner = parts + (link if site else "")
+    bases = "".join(
+        f'<programme type="relatedLegalBasis"><title>{escape(title)}</title></programme>'
+        for title in project["programme_titles"].split("|")
+    )
+    topic = (
+        f'<programme type="relatedTopic"><code>{escape(project["topic_code"])}</code>'
+        f"<title>{escape(project['topic_title'])}</title></programme>"
+    )
+    scheme = (
+        '<categories><category classification="projectFundingSchemeCategory">'
+        f"<code>{project['funding_scheme']}</code></category></categories>"
+    )
+    inner = parts + (link if site else "") + bases + topic
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<project xmlns="http://cordis.europa.eu">'
-        f"{fields}<relations><associations>{inner}</associations></relations></project>"
+        f"{fields}<relations><associations>{inner}</associations>{scheme}</relations></project>"
     )
 
 
@@ -157,14 +186,20 @@ def test_every_shape_gives_the_same_records(tmp_path: Path) -> None:
     assert bus.id == "cordis-101" and bus.local_name == "BUS" and bus.status == "active"
     assert bus.description == PROJECT["objective"] and bus.keywords == ("bus", "lane")
     assert (bus.lead, bus.lead_type) == ("TU", "university_or_research")
-    assert bus.funding == Funding("public", 1499877.5, "EUR")
+    note = (
+        "topic: Clean buses; and <lanes>; topic id: HORIZON-CL5-01; scheme: HORIZON-IA; "
+        "programme: Energy / Transport"
+    )
+    assert bus.funding == Funding("public", 1499877.5, "EUR", note)
     assert bus.places == (Place("Athina", "GR", "coordinator"), Place("WIEN", "AT", "participant"))
     assert bus.organisations[:2] == (
         Organisation("TU", "coordinator", "research", "Athina", "GR"),
         Organisation("Stadt & Land", "associated_partner", "public", "WIEN", "AT"),
     )
     assert bus.links[1] == Link("https://bus.example/", "Website of the project")
-    assert shapes["flat"][0][1].status == "ended_early" and bus.events == ()
+    later = shapes["flat"][0][1]
+    assert later.status == "ended_early" and bus.events == ()
+    assert later.funding.note == "topic id: HORIZON-CL5-01; programme: Energy"
 
 
 def test_every_shape_agrees_on_the_real_projects(tmp_path: Path) -> None:
@@ -237,7 +272,9 @@ def test_a_faulty_amount_or_website_is_set_aside(tmp_path: Path) -> None:
     """The project is kept without it."""
     odd = PROJECT | {"ec_max_contribution_eur": "lots", "website": "javascript:x"}
     rows, rejects = gather(flat(tmp_path, [odd], ORGANISATIONS[:3]))
-    assert records(rows)[0].funding == Funding("public")
+    funding = records(rows)[0].funding
+    assert (funding.source, funding.amount, funding.currency) == ("public", None, "")
+    assert "scheme: HORIZON-IA" in funding.note
     assert [(r.field, r.kept) for r in rejects] == [("ecMaxContribution", True), ("website", True)]
 
 

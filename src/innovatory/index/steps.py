@@ -64,13 +64,6 @@ def chosen(step: Step, methods: Mapping[str, F], what: str) -> F:
             f"{what}: {step.method} has no parameter {unknown[0]!r}; "
             + (f"it has {', '.join(known)}" if known else "it has none")
         )
-    needed = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-    ]
-    if missing := [name for name in needed if name not in step.parameters]:
-        raise MethodError(f"{what}: {step.method} needs the parameter {missing[0]!r}; give it")
     return function
 
 

@@ -52,8 +52,15 @@ FIELDS = (
     "endDate",
     "status",
     "ecMaxContribution",
+    "fundingScheme",
+    "topics",
+    "topicTitle",
+    "programmeTitles",
 )
-"""The fields of a project that are read, by their official names."""
+"""The fields of a project that are read, by their official names.
+
+The last two come from the files on topics and legal bases; titles are separated by `|`.
+"""
 
 
 class Participation(NamedTuple):
@@ -132,11 +139,13 @@ def record_of(project: Project, *, prefix: str = "") -> tuple[Record | None, lis
 
     Its places are those of its participants: a project of CORDIS has no city of its own.
 
-    >>> texts = {"id": "1", "title": "T", "status": "CLOSED", "ecMaxContribution": "1,5"}
+    >>> texts = {"id": "1", "title": "T", "ecMaxContribution": "1,5", "fundingScheme": "HORIZON-IA"}
     >>> parts = [Participation(1, "coordinator", "U", "HES", "WIEN", "AT")]
     >>> record, _ = record_of(Project(texts, parts, []), prefix="cordis-")
-    >>> record.id, record.lead_type, record.funding.amount, record.places[0].role
-    ('cordis-1', 'university_or_research', 1.5, 'coordinator')
+    >>> record.id, record.lead_type, record.places[0].role
+    ('cordis-1', 'university_or_research', 'coordinator')
+    >>> record.funding.amount, record.funding.note
+    (1.5, 'scheme: HORIZON-IA')
     """
     found: list[Fault] = []
     texts = {key: _clean(key, project.texts.get(key, ""), found) for key in FIELDS}
@@ -156,7 +165,7 @@ def record_of(project: Project, *, prefix: str = "") -> tuple[Record | None, lis
         end=texts["endDate"],
         status=STATUSES.get(texts["status"], "unknown"),
         keywords=_keywords(texts["keywords"]),
-        funding=_funding(texts["ecMaxContribution"], found),
+        funding=_funding(texts, found),
         places=_places(parts),
         organisations=tuple(_organisation(part) for part in parts if part.name),
         links=_links(texts["id"], project.websites, found),
@@ -178,15 +187,32 @@ def _keywords(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _funding(text: str, found: list[Fault]) -> Funding:
+def _funding(texts: dict[str, str], found: list[Fault]) -> Funding:
+    text, note = texts["ecMaxContribution"], _note(texts)
     if not text:
-        return Funding("public")
+        return Funding("public", note=note)
     amount = number(text, decimal="," if "," in text and "." not in text else ".")
     if amount is None or amount < 0:
         reason = "is not an amount"
         found.append(Fault("ecMaxContribution", reason, "write a number", False, excerpt(text)))
-        return Funding("public")
-    return Funding("public", amount, "EUR")
+        return Funding("public", note=note)
+    return Funding("public", amount, "EUR", note)
+
+
+def _note(texts: dict[str, str]) -> str:
+    """What was called for and how it is paid: each part led by its name, as far as it is known."""
+    named = {
+        "topic": "topicTitle", "topic id": "topics", "scheme": "fundingScheme",
+        "programme": "programmeTitles",
+    }  # fmt: skip
+    told = {name: _each(texts[field]) for name, field in named.items()}
+    return "; ".join(f"{name}: {text}" for name, text in told.items() if text)
+
+
+def _each(text: str) -> str:
+    """Titles separated by `|`, each once; sorted, for no two shapes have them in the same order."""
+    titles = {" ".join(title.split()) for title in text.split("|")}
+    return " / ".join(sorted(titles - {""}))
 
 
 def _places(parts: list[Participation]) -> tuple[Place, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
@@ -19,10 +19,10 @@ from innovatory.sources.tables import open_table
 PROJECTS = ("projects.csv", "project.csv")
 ORGANISATIONS = ("organizations.csv", "organization.csv")
 WEB_LINKS = ("webLink.csv",)
-COMPANIONS = frozenset((*ORGANISATIONS, *WEB_LINKS)) | {
-    "topics.csv",
+TOPICS = ("topics.csv",)
+LEGAL_BASES = ("legalBasis.csv",)
+COMPANIONS = frozenset((*ORGANISATIONS, *WEB_LINKS, *TOPICS, *LEGAL_BASES)) | {
     "euroSciVoc.csv",
-    "legalBasis.csv",
     "policyPriorities.csv",
     "webItem.csv",
 }
@@ -34,10 +34,15 @@ _ALIASES = {
     "ec_max_contribution_eur": "ecMaxContribution",
     "project_id": "projectID",
     "activity_type": "activityType",
+    "funding_scheme": "fundingScheme",
+    "topic_code": "topics",
+    "topic_title": "topicTitle",
+    "programme_titles": "programmeTitles",
 }
 """The columns of the two-file layout and their official names; others are the same in both."""
 
 Item = tuple[str, int, Project] | Reject
+Stream = tuple[str, io.BufferedReader] | None
 
 
 def is_projects(path: Path) -> bool:
@@ -81,7 +86,7 @@ def foldered(path: Path) -> Iterator[Item]:
         return
     with ExitStack() as stack:
 
-        def beside(names: tuple[str, ...]) -> tuple[str, io.BufferedReader] | None:
+        def beside(names: tuple[str, ...]) -> Stream:
             for name in names:
                 if (path.parent / name).is_file():
                     stream = stack.enter_context(open_bytes(path.parent / name))
@@ -89,7 +94,7 @@ def foldered(path: Path) -> Iterator[Item]:
             return None
 
         stream = stack.enter_context(open_bytes(path))
-        yield from _joined(path.name, stream, beside(ORGANISATIONS), beside(WEB_LINKS))
+        yield from _joined(path.name, stream, beside)
 
 
 def archived(path: Path) -> Iterator[Item]:
@@ -98,7 +103,7 @@ def archived(path: Path) -> Iterator[Item]:
 
     with open_archive(path) as archive, ExitStack() as stack:
 
-        def member(names: tuple[str, ...]) -> tuple[str, io.BufferedReader] | None:
+        def member(names: tuple[str, ...]) -> Stream:
             name = _member(archive, names)
             if name is None:
                 return None
@@ -106,7 +111,7 @@ def archived(path: Path) -> Iterator[Item]:
 
         projects = member(PROJECTS)
         if projects is not None:
-            yield from _joined(*projects, member(ORGANISATIONS), member(WEB_LINKS))
+            yield from _joined(*projects, member)
             return
         for name in archive.names():
             if name.lower().endswith(".xml"):
@@ -121,25 +126,24 @@ def _member(archive: Archive, names: tuple[str, ...]) -> str | None:
 
 
 def _joined(
-    file: str,
-    stream: io.BufferedReader,
-    organisations: tuple[str, io.BufferedReader] | None,
-    web_links: tuple[str, io.BufferedReader] | None,
+    file: str, stream: io.BufferedReader, companion: Callable[[tuple[str, ...]], Stream]
 ) -> Iterator[Item]:
-    """The projects of one table with their organisations and pages from two others."""
+    """The projects of one table with what the others say of them."""
     participants: dict[str, list[Participation]] = defaultdict(list)
-    websites: dict[str, list[str]] = defaultdict(list)
+    organisations = companion(ORGANISATIONS)
     if organisations is None:
         reason = "no organizations.csv is with it: its projects have no places"
         yield Reject(file, 0, "", reason, "put the file beside it", kept=True)
     else:
         yield from _participations(*organisations, into=participants)
-    if web_links is not None:
-        for row in _texts(*web_links):
-            if isinstance(row, Reject):
-                yield row
-            elif row[1].get("represents", "project") in ("project", ""):
-                websites[row[1].get("projectID", "").strip()].append(row[1].get("physUrl", ""))
+    websites: dict[str, list[str]] = defaultdict(list)
+    if web_links := companion(WEB_LINKS):
+        yield from _told(*web_links, "physUrl", into=websites)
+    titles: dict[str, dict[str, list[str]]] = {}
+    for key, names in (("topicTitle", TOPICS), ("programmeTitles", LEGAL_BASES)):
+        titles[key] = defaultdict(list)
+        if told := companion(names):
+            yield from _told(*told, "title", into=titles[key])
     reached = set()
     for row in _texts(file, stream):
         if isinstance(row, Reject):
@@ -149,6 +153,7 @@ def _joined(
         own = cells.get("id", "").strip()
         reached.add(own)
         project = {key: cells.get(key, "") for key in FIELDS}
+        project |= {key: "|".join(found[own]) for key, found in titles.items() if own in found}
         sites = [*websites.get(own, []), cells.get("website", "")]
         yield file, number, Project(project, participants.get(own, []), sites)
     # What was not reached: either its project is missing or its row was a reject.
@@ -158,6 +163,17 @@ def _joined(
         reason = f"{len(left)} projects of these organisations are not in {file}"
         step = "get both files again"
         yield Reject(organisations[0], 0, "projectID", reason, step, kept=True, excerpt=shown)
+
+
+def _told(
+    file: str, stream: io.BufferedReader, column: str, *, into: dict[str, list[str]]
+) -> Iterator[Reject]:
+    """Fills in what a column says of each project itself and yields the rows that say nothing."""
+    for row in _texts(file, stream):
+        if isinstance(row, Reject):
+            yield row
+        elif row[1].get("represents", "project") in ("project", ""):
+            into[row[1].get("projectID", "").strip()].append(row[1].get(column, ""))
 
 
 def _participations(

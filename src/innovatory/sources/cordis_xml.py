@@ -97,7 +97,17 @@ def _project(root: Element) -> Project:
         for link in _children(associations, "webLink")
         if link.get("represents", "project") == "project"
     ]
-    return Project({key: _text(root, key) for key in FIELDS}, parts, websites)
+    texts = {key: _text(root, key) for key in FIELDS}
+    programmes = list(_children(associations, "programme"))
+    topics = [one for one in programmes if one.get("type") == "relatedTopic"]
+    bases = [one for one in programmes if one.get("type") == "relatedLegalBasis"]
+    texts |= {
+        "topics": "|".join(_text(topic, "code") for topic in topics),
+        "topicTitle": "|".join(_text(topic, "title") for topic in topics),
+        "programmeTitles": "|".join(_text(basis, "title") for basis in bases),
+        "fundingScheme": _category(root, "projectFundingSchemeCategory"),
+    }
+    return Project(texts, parts, websites)
 
 
 def _participant(organisation: Element) -> dict[str, str]:
@@ -105,15 +115,15 @@ def _participant(organisation: Element) -> dict[str, str]:
         "order": organisation.get("order", ""),
         "role": organisation.get("type", ""),
         "name": _text(organisation, "legalName"),
-        "activityType": _activity(organisation),
+        "activityType": _category(organisation, "organizationActivityType"),
         "city": _text(organisation, "address", "city"),
         "country": _text(organisation, "address", "country"),
     }
 
 
-def _activity(organisation: Element) -> str:
-    """The code of an organisation's activity type, PUB, PRC, HES, REC or OTH."""
-    for category in _children(_child(organisation, "relations", "categories"), "category"):
-        if category.get("classification") == "organizationActivityType":
+def _category(element: Element, classification: str) -> str:
+    """The code of what an element is classified as, such as an activity type PUB, PRC, HES."""
+    for category in _children(_child(element, "relations", "categories"), "category"):
+        if category.get("classification") == classification:
             return _text(category, "code").rpartition("/")[2]
     return ""
