@@ -19,7 +19,7 @@ from innovatory.coder.calibration import Calibration, calibrate, offsets, probab
 from innovatory.coder.encoding import Facts
 from innovatory.coder.linear import linear
 from innovatory.coder.predictions import definition_scores, fit, ridge_scores
-from innovatory.coder.ridges import intercept, ridge
+from innovatory.coder.ridges import ridge
 from innovatory.coder.words import spans, terms
 from innovatory.errors import ObservatoryError
 
@@ -162,8 +162,9 @@ def test_leaving_out_equals_learning_again(seed: int) -> None:
     planes = fitted.left_out(y)
 
     def again(seen: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        one = ridge(gram[np.ix_(seen, seen)], (), penalty=0.5).weights(y[seen])
-        return np.asarray(gram[np.ix_(wanted, seen)] @ one[0] + intercept(one)[0])
+        fitted_again = ridge(gram[np.ix_(seen, seen)], (), penalty=0.5)
+        one = fitted_again.weights(y[seen])
+        return np.asarray(gram[np.ix_(wanted, seen)] @ one[0] + fitted_again.alike(one)[0])
 
     rest = np.setdiff1d(np.arange(14), folds[1])
     assert planes[1][folds[1]] == pytest.approx(again(rest, folds[1]), abs=1e-6)
@@ -321,7 +322,7 @@ def test_more_labels_than_are_learnt_from(
     features: coder.Features, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where only some labels are learnt from, the others still get predictions of their fold."""
-    monkeypatch.setattr("innovatory.coder.predictions.MOST_LEARNT", 20)
+    monkeypatch.setattr("innovatory.coder.learners.MOST_LEARNT", 20)
     found = coder.predict(features, labels(range(50)), SECTOR, seed=3, folds=5)
     assert (found.fold[:50] >= 0).all()
     assert (found.probability[:, :3].argmax(axis=1) == np.arange(60) % 3).mean() > 0.9

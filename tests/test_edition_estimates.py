@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from innovatory.edition import estimates
-from innovatory.edition.counts import Count, Population, asked_of_coders, statement
+from innovatory.edition.counts import Count, Population, asked_of_coders, name_of, statement
 from innovatory.edition.estimates import Basis
 from innovatory.edition.frame import Answers, Cells, Drawn, Frame, cells
 from test_counts import CLASSES, engine_with
@@ -275,7 +275,7 @@ def test_an_estimate_from_all_records_is_the_count(
     for population in populations:
         if asked := asked_of_coders(count, population):
             every = frame.rows("project")
-            found[estimates.name_of(asked, "project")] = Basis(
+            found[name_of(asked, "project")] = Basis(
                 "estimated", asked, "project", every, every, every, np.ones(len(every)), ("d",)
             )
     made = estimates.put(frame, count, plain, populations, found=found).to_pylist()

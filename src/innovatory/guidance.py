@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from innovatory import coder
 from innovatory.codebook import Codebook, Derived, Dimension
 from innovatory.edition import coverage, estimates, predictions
-from innovatory.edition.counts import CITY, Count, Population, asked_of_coders
-from innovatory.edition.estimates import COUNTED, ESTIMATED, Shares
+from innovatory.edition.counts import CITY, COUNTED, ESTIMATED, Count, Population, asked_of_coders
+from innovatory.edition.estimates import Shares
 from innovatory.edition.frame import Floats
 from innovatory.edition.tables import PROJECTS
 from innovatory.engine import Engine

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 # Offsets follow the labels almost freely.
 _OFFSET_PRECISION = 0.5
+# How many votes the classes' shares among examples count for.
+EXPECTED = 3.0
 _ROUNDS = 40
 _NEAR = 1e-9
 
@@ -48,13 +50,17 @@ def probabilities(logits: Array, *, multi: bool) -> Array:
     return among
 
 
-def offsets(votes: Array, *, multi: bool) -> Array:
+def offsets(votes: Array, expected: Array | None = None, *, multi: bool) -> Array:
     """The logits of the classes' shares, with half a vote more for each class (Jeffreys).
+
+    Shares that examples let us `expect` count for four votes more.
 
     >>> offsets(np.zeros((0, 2)), multi=True).tolist()
     [0.0, 0.0]
     """
-    given, n = votes.sum(axis=0) + 0.5, len(votes)
+    given, n = votes.sum(axis=0) + 0.5, float(len(votes))
+    if expected is not None:
+        given, n = given + EXPECTED * expected, n + EXPECTED
     logits: Array = np.log(given / (n + 1.0 - given)) if multi else np.log(given / given.sum())
     return logits
 

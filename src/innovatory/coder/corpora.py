@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,11 +16,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from innovatory.records import STAGES, Event, Organisation, Place, Record, last_day
+
 FIELDS = ("title", "local_name", "keywords", "description", "citizens", "district", "lead",
           "funding_note", "notes")  # fmt: skip
 """The fields that are read; `notes` are those of the events, joined."""
 
 LEADING_ROLES = ("coordinator", "lead")
+# A note on funding may tell things by name: "scheme: HORIZON-IA; programme: Transport".
+_NAMED = re.compile(r"(?:^|; )([a-z][a-z ]{1,18}): ([^;]{1,80})")
 _KINDS = ("public", "company", "research", "other", "unknown")
 
 Row = Mapping[str, Any]
@@ -42,6 +47,24 @@ class Corpus:
     def texts(self) -> tuple[str, ...]:
         """Each record's texts in one, a field a line."""
         return tuple("\n".join(text for text in fields if text) for fields in self.fields)
+
+    def take(self, rows: Sequence[int]) -> Corpus:
+        """These records alone."""
+        return Corpus(
+            tuple(self.record_ids[row] for row in rows),
+            tuple(self.languages[row] for row in rows),
+            tuple(self.fields[row] for row in rows),
+            tuple(self.facts[row] for row in rows),
+        )
+
+    def joined(self, other: Corpus) -> Corpus:
+        """These records and then those of another corpus."""
+        return Corpus(
+            self.record_ids + other.record_ids,
+            self.languages + other.languages,
+            self.fields + other.fields,
+            self.facts + other.facts,
+        )
 
     @cached_property
     def key(self) -> str:
@@ -77,6 +100,39 @@ def batch_corpus(batch: pa.RecordBatch) -> Corpus:
     return _corpus(batch.to_pylist())
 
 
+def recorded(records: Iterable[Record]) -> Corpus:
+    """The corpus of records as a source tells them, all of their events counted.
+
+    >>> bus = Record("a", "project", "Bus", events=(Event("2019", "pilot"),))
+    >>> recorded([bus]).facts[0]["stage=pilot"]
+    1.0
+    """
+    return _corpus(_row(record) for record in sorted(records, key=lambda record: record.id))
+
+
+def _row(record: Record) -> Row:
+    """A record with the columns of an edition's table."""
+    row = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+    row |= {
+        "record_id": record.id, "language": record.language, "kind": record.kind,
+        "keywords": "; ".join(record.keywords), "lead_type": record.lead_type,
+        "status": record.status, "start": record.start, "end": record.end,
+        "funding_source": record.funding.source, "funding_amount": record.funding.amount,
+        "funding_note": record.funding.note, "places": [_columns(p) for p in record.places],
+        "organisations": [_columns(o) for o in record.organisations],
+        "events": [_columns(e) for e in record.events],
+    }  # fmt: skip
+    reached = [event.stage for event in sorted(record.events, key=lambda e: last_day(e.when))]
+    lasting = [stage for stage in reached if stage != "ended"]
+    row["stage"] = reached[-1] if reached else "unknown"
+    row["furthest_stage"] = max(lasting, key=STAGES.index, default="unknown")
+    return row
+
+
+def _columns(noun: Place | Organisation | Event) -> Row:
+    return {name: getattr(noun, name) for name in noun.__dataclass_fields__}
+
+
 def _children(table: pa.Table | None) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in table.to_pylist() if table is not None else ():
@@ -105,6 +161,8 @@ def _facts(row: Row) -> dict[str, float]:
     facts = {f"{name}={row[name]}": 1.0 for name in names if row.get(name)}
     if amount := row.get("funding_amount"):
         facts["funding"] = math.log10(1 + max(0.0, amount))
+    named = _NAMED.findall(row.get("funding_note") or "")
+    facts |= {f"funding {name}={value.strip()}": 1.0 for name, value in named}
     start, end = _year(row.get("start")), _year(row.get("end"))
     if start:
         facts["start"] = start

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from innovatory.coder.corpora import FIELDS, Corpus
 from innovatory.coder.encoder import Encoder, encoded
+from innovatory.coder.examples import Examples
 from innovatory.coder.vocabulary import Vocabulary, fit_vocabulary, principal_directions
+from innovatory.errors import ObservatoryError
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -124,7 +126,8 @@ class Features:
     """A corpus encoded once; `key` is the hash of all that it was made from.
 
     `views` are the matrices that models learn from, by name: words (sparse), topics, facts and,
-    where they were given, the encoder's sentences and other coders' answers.
+    where they were given, the encoder's sentences and other coders' answers. Below the rows of the
+    corpus they have those of the examples, where there are any.
     """
 
     record_ids: tuple[str, ...]
@@ -136,33 +139,44 @@ class Features:
     def __len__(self) -> int:
         return len(self.record_ids)
 
+    @property
+    def rows(self) -> int:
+        """The records and the examples below them."""
+        return int(next(iter(self.views.values())).shape[0]) if self.views else len(self)
+
 
 def features(
-    corpus: Corpus, *, seed: int, encoder: Encoder | None = None, answers: Answers | None = None
-) -> Features:
+    corpus: Corpus, *, seed: int, encoder: Encoder | None = None, answers: Answers | None = None,
+    examples: Examples | None = None,
+) -> Features:  # fmt: skip
     """Encode a corpus: TF-IDF of terms, LSA over all records, facts.
 
     `answers` are what other coders (an LLM, a rule set) said, by any name: rows of the corpus and
     one-hot answers (rows, classes); a record they did not answer has zeros. Views that are not
     there (no facts that vary, no answers) are left out. The same corpus and seed give the same
-    bytes, in whatever order the records came.
+    bytes, in whatever order the records came. ObservatoryError where examples are of the corpus.
     """
+    if examples is not None and examples.beside(corpus) is not examples:
+        raise ObservatoryError(
+            "some examples are records of the corpus itself; give those beside it"
+        )
+    whole = corpus if examples is None else corpus.joined(examples.corpus)
     with controlled():
-        least = 2 if len(corpus.record_ids) >= _MANY else 1
-        vocabulary, words = fit_vocabulary(corpus.fields, least=least)
+        least = 2 if len(whole.record_ids) >= _MANY else 1
+        vocabulary, words = fit_vocabulary(whole.fields, least=least)
         components = principal_directions(words, number=COMPONENTS, seed=seed)
-        encoding = Encoding(vocabulary, components, Facts.fit(corpus.facts))
+        encoding = Encoding(vocabulary, components, Facts.fit(whole.facts))
         views: dict[str, Any] = {
             "words": words,
             "topics": encoding.topics(words),
-            "facts": encoding.facts.transform(corpus.facts),
+            "facts": encoding.facts.transform(whole.facts),
         }
     if encoder is not None:
-        views["sentences"] = encoded(encoder, corpus.texts)
+        views["sentences"] = encoded(encoder, whole.texts)
     if answers:
-        views["answers"] = _answers(answers, len(corpus.record_ids))
+        views["answers"] = _answers(answers, len(whole.record_ids))
     views = {name: matrix for name, matrix in views.items() if matrix.shape[1]}
-    key = _key(corpus, seed, encoder, answers)
+    key = _key(whole, seed, encoder, answers)
     scales = tuple(_scale(matrix) for matrix in views.values())
     encoding = replace(encoding, scales=scales)
     return Features(corpus.record_ids, encoding, views, seed, key)

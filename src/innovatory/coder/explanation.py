@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from innovatory.coder.calibration import probabilities
 from innovatory.coder.encoding import Features, controlled
+from innovatory.coder.examples import Examples, Labels
 from innovatory.coder.linear import Linear, linear
-from innovatory.coder.predictions import Labels, fit
+from innovatory.coder.predictions import fit
 from innovatory.coder.questions import Question
 from innovatory.coder.words import spans
 
@@ -41,7 +42,7 @@ class Passage:
 
 def explain(
     features: Features, labels: Labels, question: Question, *, row: int,
-    passages: Mapping[str, str], seed: int, folds: int = 10,
+    passages: Mapping[str, str], seed: int, folds: int = 10, examples: Examples | None = None,
 ) -> tuple[Passage, ...]:  # fmt: skip
     """The passages that speak most for a record's likeliest class, the strongest first.
 
@@ -51,7 +52,7 @@ def explain(
     shared among the places where it stands.
     """
     with controlled():
-        fitted = fit(features, labels, question, seed=seed, folds=folds)
+        fitted = fit(features, labels, question, seed=seed, folds=folds, examples=examples)
         at = np.flatnonzero(fitted.design.rows == row)
         which = int(fitted.design.fold[at[0]]) if len(at) else -1
         model = linear(features, fitted, question, which)

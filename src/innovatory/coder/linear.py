@@ -14,15 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from innovatory.coder.encoding import Encoding, Features, controlled
-from innovatory.coder.predictions import (
-    Fit,
-    Labels,
-    definition_sizes,
-    deviation,
-    fit,
-)
+from innovatory.coder.examples import Examples, Labels
+from innovatory.coder.predictions import Fit, definition_sizes, deviation, fit
 from innovatory.coder.questions import Question
-from innovatory.coder.ridges import intercept
 from innovatory.errors import ObservatoryError
 
 Array = NDArray[np.float64]
@@ -56,8 +50,9 @@ class Model:
 
 
 def model(
-    features: Features, labels: Labels, question: Question, *, seed: int, folds: int = 10
-) -> Model:
+    features: Features, labels: Labels, question: Question, *, seed: int, folds: int = 10,
+    examples: Examples | None = None,
+) -> Model:  # fmt: skip
     """The coder learnt from all labels, for records outside the corpus.
 
     ObservatoryError where the features hold an encoder's sentences or other coders' answers,
@@ -69,28 +64,29 @@ def model(
             "do not have; make features of the same corpus without them"
         )
     with controlled():
-        fitted = fit(features, labels, question, seed=seed, folds=folds)
+        fitted = fit(features, labels, question, seed=seed, folds=folds, examples=examples)
         return Model(question, features.encoding, linear(features, fitted, question, -1))
 
 
 def linear(features: Features, fitted: Fit, question: Question, which: int) -> Linear:
     """The linear form of one of the fitted models: that without fold `which`, or the full (-1)."""
     calibration, means = fitted.calibrations[which], fitted.means[which]
-    design = fitted.design
-    learnt = design.rows[design.learnt]
+    learners = fitted.design.learners
     names = list(features.views)
-    weights, offsets = {}, calibration.offsets.copy()
-    for name, dual, weight in zip(design.names, fitted.weights, calibration.weights, strict=False):
-        size = weight / deviation(means)
-        scale = features.encoding.scales[names.index(name)]
-        weights[name] = np.asarray(features.views[name][learnt].T @ dual[which]) / scale * size
-        offsets += (intercept(dual[which][None])[0] - means) * size
+    weights: dict[str, Array] = {}
+    offsets = calibration.offsets.copy()
+    for n, (one, dual) in enumerate(zip(learners, fitted.weights, strict=True)):
+        size = calibration.weights[n] / deviation(means)
+        scale = features.encoding.scales[names.index(one.view)]
+        learnt = np.asarray(features.views[one.view][one.rows].T @ dual[which]) / scale * size
+        weights[one.view] = weights.get(one.view, 0.0) + learnt
+        offsets += (one.ridge.alike(dual[which][None])[0] - fitted.centres[n, which]) * size
     if "topics" in names:
         words, topics = features.encoding.projections(question.definitions)
         centre, size = definition_sizes(features, question)
         parts = zip(("words", "topics"), (words, topics), strict=True)
         for n, (name, matrix) in enumerate(parts):
-            weight = calibration.weights[len(design.names) + n] / size[n]
+            weight = calibration.weights[len(learners) + n] / size[n]
             weights[name] = weights.get(name, 0.0) + matrix * weight
             offsets -= centre[n] * weight
     return Linear(weights, offsets)

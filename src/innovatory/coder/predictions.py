@@ -1,6 +1,6 @@
 """Predictions of one question: trained on what coders said, calibrated, cross-fitted.
 
-Each view of the records (words, topics, facts) has its ridge; the class definitions give two
+Each view of the records (words, topics, facts) has its ridges; the class definitions give two
 further scores that need no labels; a calibration fitted on predictions out of the fold puts them
 together. Everything that says something about a record that has labels comes from models and a
 calibration that never saw its labels, nested: changing a record's label cannot change its own
@@ -9,44 +9,35 @@ probability.
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from innovatory.coder.calibration import Calibration, calibrate, offsets, probabilities
+from innovatory.coder.calibration import EXPECTED, Calibration, calibrate, offsets, probabilities
 from innovatory.coder.encoding import Features, controlled
+from innovatory.coder.examples import Examples, Labels
+from innovatory.coder.learners import Design, design, gram, product
 from innovatory.coder.questions import Question
-from innovatory.coder.ridges import Ridge, intercept, ridge
 from innovatory.coder.scores import Score, score
+from innovatory.errors import ObservatoryError
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-# How much each view's ridge is shrunk, and what its scores weigh before any label says so: chosen
-# by learning curves over the questions of two corpora (docs/coder.md).
-PENALTIES = {"words": 0.2, "topics": 1.0, "facts": 1.0, "sentences": 1.0, "answers": 1.0}
+# What a view's scores weigh before any label says so: chosen by learning curves over the questions
+# of two corpora (docs/coder.md).
 WEIGHTS = {"words": 3.0, "topics": 1.0, "facts": 1.5, "sentences": 1.0, "answers": 1.5}
 DEFINITION_WEIGHTS = (0.35, 0.35)
 RIDGE_PRECISION, DEFINITION_PRECISION = 3.0, 5.0
 DEFINITION_VIEWS = len(DEFINITION_WEIGHTS)
-# From fewer labels no model is learnt: definitions and the classes' shares must do.
-LEAST_LABELS = 8
-# A fold's models learn from at most so many records; the others still get predictions.
-MOST_LEARNT = 2_000
 _DECIMALS = 6
 _LEAST_VARIANCE = 0.01
+_LEAST_SHARE = 1e-3
 _CHUNK = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What coders said: rows of the corpus, and each class's share of the record's coders."""
-
-    rows: Rows
-    votes: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,49 +57,38 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Design:
-    """Which labelled rows are learnt from, their folds, and one ridge a view: no label in it."""
-
-    rows: Rows
-    fold: Rows
-    learnt: Rows
-    names: tuple[str, ...]
-    ridges: tuple[Ridge, ...]
-    folds: int
-
-
-@dataclass(frozen=True)
 class Fit:
     """Models without each fold, and last the one of all labels.
 
-    `means` (models, classes) are the shares of the classes among what each model learnt from,
-    `own` (views, n, classes) the scores of the learnt rows by the models without their fold.
+    `votes` are those of the learnt rows, `weights` each learner's dual weights (models, rows,
+    classes), `centres` (learners, models, classes) what the models say of the corpus on the mean,
+    `means` (models, classes) the shares of the classes as each model knows them, `own` (learners,
+    n, classes) the scores of the learnt rows by the models without their fold.
     """
 
     design: Design
     votes: Array
+    weights: tuple[Array, ...]
+    centres: Array
     means: Array
     own: Array
     calibrations: tuple[Calibration, ...]
     prior: Calibration
 
-    @cached_property
-    def weights(self) -> tuple[Array, ...]:
-        """Dual weights (models, n, classes) of each view's ridge."""
-        return tuple(one.weights(self.votes) for one in self.design.ridges)
-
 
 def predict(
-    features: Features, labels: Labels, question: Question, *, seed: int, folds: int = 10
-) -> Predictions:
+    features: Features, labels: Labels, question: Question, *, seed: int, folds: int = 10,
+    examples: Examples | None = None,
+) -> Predictions:  # fmt: skip
     """How likely each class is for each record of the corpus.
 
-    A record's fold follows from seed and id alone, so that a further coding moves no other
-    record to another fold. Same features, labels and seed: same bytes.
+    `examples` are those that the features were made with. A record's fold follows from seed and
+    id alone, so that a further coding moves no other record to another fold. Same features, labels
+    and seed: same bytes.
     """
     with controlled():
         definitions = definition_scores(features, question)
-        fitted = fit(features, labels, question, seed=seed, folds=folds)
+        fitted = fit(features, labels, question, seed=seed, folds=folds, examples=examples)
         fold = np.full(len(features), -1)
         fold[labels.rows] = fitted.design.fold
         shares = np.zeros((len(features), len(question.classes)))
@@ -126,17 +106,22 @@ def predict(
 
 
 def answer(
-    predictions: Predictions, question: Question, *, threshold: float
+    predictions: Predictions, question: Question, *, threshold: float, evenness: float = 0.0
 ) -> tuple[tuple[str, ...], ...]:
     """Each record's answer: the likeliest class, or all that are likelier than not if multi.
+
+    With `evenness` that class of one answer whose probability is greatest for its mean probability
+    to that power: rarer classes are then named more often. At 0.3 macro-F1 is higher and accuracy
+    a little lower (docs/coder.md); the probabilities stay what they are.
 
     Where the best class is below the threshold: the codebook's class for that, or (). A class
     `none` stands alone: it is given where it is the likeliest, and else left out.
     """
     below = (question.open_class,) if question.open_class else ()
     found = []
+    usual = np.maximum(predictions.probability.mean(axis=0), _LEAST_SHARE) ** evenness
     for row in predictions.probability:
-        best = int(row.argmax())
+        best = int(row.argmax() if question.multi else (row / usual).argmax())
         chosen = [c for c in range(len(row)) if row[c] >= 0.5] if question.multi else []
         named = [question.classes[c] for c in chosen or [best]]
         if question.classes[best] == "none":
@@ -147,32 +132,93 @@ def answer(
     return tuple(found)
 
 
-def fit(features: Features, labels: Labels, question: Question, *, seed: int, folds: int) -> Fit:
+def fit(
+    features: Features, labels: Labels, question: Question, *, seed: int, folds: int,
+    examples: Examples | None = None,
+) -> Fit:  # fmt: skip
     """Ridges and calibrations of every fold and of all labels."""
     rows = np.asarray(labels.rows, dtype=np.intp)
-    design = _design(features, rows.tobytes(), seed, folds)
-    votes = np.asarray(labels.votes, dtype=np.float64)[design.learnt]
-    fold = design.fold[design.learnt]
-    parts = [votes[fold != k] for k in range(design.folds)] + [votes]
-    means = np.array([p.mean(axis=0) if len(p) else np.zeros(votes.shape[1]) for p in parts])
-    views = len(design.ridges)
-    prior_weights = [*(WEIGHTS[name] for name in design.names), *DEFINITION_WEIGHTS]
-    precision = np.array([RIDGE_PRECISION] * views + [DEFINITION_PRECISION] * DEFINITION_VIEWS)
-    planes = [one.left_out(votes) for one in design.ridges]
-    definitions = definition_scores(features, question)[:, rows[design.learnt]]
-    own, calibrations = np.zeros((views, *votes.shape)), []
-    for k in range(design.folds + 1):
+    shown = _shown(features, question, examples)
+    plan = design(features, rows.tobytes(), shown.rows.tobytes(), seed, folds)
+    votes = np.asarray(labels.votes, dtype=np.float64)[plan.learnt]
+    fold = plan.fold[plan.learnt]
+    expected = _expected(shown.votes, multi=question.multi) if len(shown.rows) else None
+    parts = [votes[fold != k] for k in range(plan.folds)] + [votes]
+    means = np.array([_shares(part, expected) for part in parts])
+    prior_weights, precision = _prior(plan)
+    taught = np.concatenate([votes, shown.votes])
+    planes = [
+        one.ridge.left_out(taught if one.pooled else votes)[:, : len(votes)]
+        for one in plan.learners
+    ]
+    weights = tuple(one.ridge.weights(taught if one.pooled else votes) for one in plan.learners)
+    centres = _centres(features, plan, weights)
+    definitions = definition_scores(features, question)[:, rows[plan.learnt]]
+    own, calibrations = np.zeros((len(planes), *votes.shape)), []
+    for k in range(plan.folds + 1):
         seen = fold != k
-        learnt = np.array([(plane[k] - means[k]) / deviation(means[k]) for plane in planes])
+        learnt = np.array(
+            [(p[k] - c[k]) / deviation(means[k]) for p, c in zip(planes, centres, strict=True)]
+        )
         learnt = learnt.reshape(own.shape)
         own[:, ~seen] = learnt[:, ~seen]
         scores = np.concatenate([learnt, definitions])[:, seen]
-        prior = Calibration(np.array(prior_weights), offsets(votes[seen], multi=question.multi))
+        prior = Calibration(prior_weights, offsets(votes[seen], expected, multi=question.multi))
         calibrations.append(
             calibrate(scores, votes[seen], prior=prior, precision=precision, multi=question.multi)
             if seen.any() else prior
         )  # fmt: skip
-    return Fit(design, votes, means, own, tuple(calibrations), prior)
+    return Fit(plan, votes, weights, centres, means, own, tuple(calibrations), prior)
+
+
+def _centres(features: Features, design: Design, weights: Sequence[Array]) -> Array:
+    """What the models (learners, models, classes) say of the corpus on the mean, coded or not."""
+    found = []
+    for one, dual in zip(design.learners, weights, strict=True):
+        every = features.views[one.view][: len(features)]
+        mean = np.asarray(every.mean(axis=0)).reshape(1, -1)
+        kernel = product(features, one.view, features.views[one.view][one.rows], mean)
+        found.append(np.tensordot(dual, kernel[:, 0] + one.ridge.constant, axes=([1], [0])))
+    return np.array(found)
+
+
+def _shown(features: Features, question: Question, examples: Examples | None) -> Labels:
+    """The examples' labels, their rows as they stand in the features, below those of the corpus."""
+    if examples is None:
+        return Labels(np.zeros(0, np.intp), np.zeros((0, len(question.classes))))
+    if features.rows != len(features) + len(examples.corpus.record_ids):
+        raise ObservatoryError(
+            f"the features were made without these examples of {question.dimension}; give both "
+            "the same"
+        )
+    found = examples.of(question)
+    return Labels(found.rows + len(features), found.votes)
+
+
+def _expected(shown: Array, *, multi: bool) -> Array:
+    """The shares to expect: half those of the examples, half as if all classes were as common."""
+    alike = 0.5 if multi else 1 / shown.shape[1]
+    shares: Array = (shown.mean(axis=0) + alike) / 2
+    return shares
+
+
+def _shares(votes: Array, expected: Array | None) -> Array:
+    """The classes' shares among votes, with some more where examples let us expect them."""
+    if expected is None:
+        return votes.mean(axis=0) if len(votes) else np.zeros(votes.shape[1])
+    shares: Array = (votes.sum(axis=0) + EXPECTED * expected) / (len(votes) + EXPECTED)
+    return shares
+
+
+def _prior(design: Design) -> tuple[Array, Array]:
+    """The prior weights of the learners and definitions, and their precision.
+
+    A view that learns twice, with and without examples, has half of its weight in each.
+    """
+    often = Counter(one.view for one in design.learners)
+    weights = [WEIGHTS[one.view] / often[one.view] for one in design.learners]
+    precision = [RIDGE_PRECISION] * len(weights) + [DEFINITION_PRECISION] * DEFINITION_VIEWS
+    return np.array([*weights, *DEFINITION_WEIGHTS]), np.array(precision)
 
 
 def definition_scores(features: Features, question: Question) -> Array:
@@ -200,21 +246,20 @@ def definition_sizes(features: Features, question: Question) -> tuple[Array, Arr
 @lru_cache(maxsize=4)
 def _similarities(features: Features, definitions: tuple[str, ...]) -> Array:
     words, topics = features.encoding.projections(definitions)
+    own = slice(len(features))
     return np.stack(
-        [np.asarray(features.views["words"] @ words), features.views["topics"] @ topics]
+        [np.asarray(features.views["words"][own] @ words), features.views["topics"][own] @ topics]
     )
 
 
 def ridge_scores(features: Features, fitted: Fit, rows: Rows) -> Array:
-    """Scores (views, models, rows, classes) beyond the classes' shares of each model."""
-    design = fitted.design
-    learnt = design.rows[design.learnt]
-    shape = (len(design.names), len(fitted.means), len(rows), fitted.means.shape[1])
-    found = np.zeros(shape)
-    for v, (name, weights) in enumerate(zip(design.names, fitted.weights, strict=True)):
-        gram = _gram(features, name, rows, learnt)
-        predicted = gram @ weights + (intercept(weights) - fitted.means)[:, None]
-        found[v] = predicted / deviation(fitted.means)[:, None]
+    """Scores (learners, models, rows, classes) beyond the classes' shares of each model."""
+    learners = fitted.design.learners
+    found = np.zeros((len(learners), len(fitted.means), len(rows), fitted.means.shape[1]))
+    for n, (one, weights) in enumerate(zip(learners, fitted.weights, strict=True)):
+        kernel = gram(features, one.view, rows, one.rows)
+        predicted = kernel @ weights + (one.ridge.alike(weights) - fitted.centres[n])[:, None]
+        found[n] = predicted / deviation(fitted.means)[:, None]
     return found
 
 
@@ -250,42 +295,6 @@ def _chosen(
     own = np.flatnonzero(fold[rows] >= 0)
     mean[own] = each[fold[rows][own], own]
     return mean
-
-
-@lru_cache(maxsize=1)
-def _design(features: Features, labelled: bytes, seed: int, folds: int) -> Design:
-    """Kept for the next question, which is mostly asked of the same records."""
-    rows = np.frombuffer(labelled, dtype=np.intp)
-    ids = [features.record_ids[row] for row in rows]
-    order = np.array([_rank(seed, record_id) for record_id in ids], dtype=np.uint64)
-    number = min(folds, len(rows))
-    fold = (order % np.uint64(number)).astype(np.intp) if number else np.zeros(0, np.intp)
-    learnt = np.arange(len(rows))
-    if len(rows) > MOST_LEARNT:
-        learnt = np.sort(np.argsort(order, kind="stable")[:MOST_LEARNT])
-    if len(rows) < LEAST_LABELS:
-        return Design(rows, fold, learnt, (), (), number)
-    parts = tuple(np.flatnonzero(fold[learnt] == k) for k in range(number))
-    ridges = tuple(
-        ridge(_gram(features, name, rows[learnt], rows[learnt]), parts, penalty=PENALTIES[name])
-        for name in features.views
-    )
-    return Design(rows, fold, learnt, tuple(features.views), ridges, number)
-
-
-def _rank(seed: int, record_id: str) -> int:
-    """A number that says where a record falls in folds and samples, whatever other records are."""
-    digest = hashlib.blake2b(f"{seed}\n{record_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
-
-
-def _gram(features: Features, name: str, rows: Rows, columns: Rows) -> Array:
-    view = features.views[name]
-    scale = features.encoding.scales[list(features.views).index(name)]
-    product = view[rows] @ view[columns].T
-    dense = product.toarray() if hasattr(product, "toarray") else product
-    gram: Array = np.asarray(dense, dtype=np.float64) / scale
-    return gram
 
 
 def _rounded(shares: Array, *, multi: bool) -> Array:

@@ -12,13 +12,17 @@ OPEN_ANSWERS = ("unclear", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A dimension's classes, each with the text that defines it."""
+    """A dimension's classes, each with the text that defines it.
+
+    `asked` identifies what was asked: labels of another corpus serve where it is the same.
+    """
 
     dimension: str
     multi: bool
     classes: tuple[str, ...]
     definitions: tuple[str, ...]
     question: str
+    asked: str = ""
 
     @property
     def open_class(self) -> str:
@@ -45,8 +49,18 @@ def question(dimension: Dimension | Derived, *, book: Codebook | None = None) ->
         ]
     return Question(
         dimension.id, dimension.multi, tuple(c.id for c in dimension.classes), tuple(texts),
-        dimension.question,
+        dimension.question, _asked(dimension, book),
     )  # fmt: skip
+
+
+def _asked(dimension: Dimension | Derived, book: Codebook | None) -> str:
+    """What identifies a question: of a derived one how it follows, and from what."""
+    if isinstance(dimension, Dimension):
+        return dimension.hash
+    if book is None:
+        return ""
+    hashes = [d.hash for d in book.dimensions if d.id in dimension.sources]
+    return repr((dimension.id, dimension.how, hashes))
 
 
 def _followed(derived: Derived, name: str, book: Codebook) -> str:

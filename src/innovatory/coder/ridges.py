@@ -4,6 +4,9 @@ With M = K + c + λI on the learning rows and A = M⁻¹, the weights are AY, an
 never saw the rows F predicts for them is Y_F - (A_FF)⁻¹ (AY)_F: one inverse serves all folds and
 all pairs of folds, so that nested cross-validation costs little more than one fit. Nothing here
 but `votes` depends on labels, so a Design serves every question asked of the same records.
+
+Examples from another corpus may stand after the own rows. They are in no fold, and each corpus has
+a constant of its own, so that a class may be commoner in one than in the other.
 """
 
 from __future__ import annotations
@@ -20,14 +23,19 @@ Rows = NDArray[np.intp]
 
 # A constant in the kernel is an intercept that is hardly shrunk.
 _INTERCEPT = 10.0
+_OWN_INTERCEPT = 10.0
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """One view's ridge on the learning rows; `folds` holds the positions in each fold."""
+    """One view's ridge on the learning rows; `folds` holds the positions in each fold.
+
+    `constant` (n,) is the kernel's constant between an own record and each learning row.
+    """
 
     inverse: Array
     folds: tuple[Rows, ...]
+    constant: Array
 
     @cached_property
     def _blocks(self) -> tuple[Array, ...]:
@@ -53,12 +61,17 @@ class Ridge:
             models[k][fold] = 0.0
         return models
 
+    def alike(self, weights: Array) -> Array:
+        """What models of dual weights (models, n, classes) say of every own record alike."""
+        total: Array = np.tensordot(weights, self.constant, axes=([1], [0]))
+        return total
+
     def left_out(self, votes: Array) -> Array:
         """Predictions (folds + 1, n, classes) of the learning rows by models that never saw them.
 
         Plane k holds for rows outside fold k what a model without fold k and without the row's
         own fold predicts; for rows of fold k, and in the last plane for all rows, what a model
-        without the row's own fold predicts.
+        without the row's own fold predicts. Examples, which are in no fold, have zeros.
         """
         full = self.inverse @ votes
         planes = np.zeros((len(self.folds) + 1, *votes.shape))
@@ -73,21 +86,20 @@ class Ridge:
         return planes
 
 
-def ridge(gram: Array, folds: tuple[Rows, ...], *, penalty: float) -> Ridge:
-    """The ridge of a Gram matrix (n, n) with a penalty λ.
+def ridge(gram: Array, folds: tuple[Rows, ...], *, penalty: float, examples: int = 0) -> Ridge:
+    """The ridge of a Gram matrix (n, n) with a penalty λ, whose last rows are examples.
 
     >>> one = ridge(np.eye(2), (np.array([0]), np.array([1])), penalty=1.0)
     >>> one.left_out(np.array([[1.0], [0.0]]))[-1].round(3).ravel().tolist()
     [0.0, 0.833]
     """
-    return Ridge(_inverse(gram + _INTERCEPT + penalty * np.eye(len(gram))), folds)
+    own = np.arange(len(gram)) < len(gram) - examples
+    apart = _OWN_INTERCEPT if examples else 0.0
+    constants = _INTERCEPT + apart * (own[:, None] == own[None, :])
+    matrix = gram + constants + penalty * np.eye(len(gram))
+    constant: Array = np.where(own, _INTERCEPT + apart, _INTERCEPT)
+    return Ridge(_inverse(matrix), folds, constant)
 
 
 def _inverse(matrix: Array) -> Array:
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
-
-
-def intercept(weights: Array) -> Array:
-    """What models of dual weights (models, n, classes) say of every row alike (models, classes)."""
-    total: Array = _INTERCEPT * weights.sum(axis=1)
-    return total

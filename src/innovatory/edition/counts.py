@@ -29,6 +29,9 @@ COLUMNS = {
 }
 CITY = "city"
 
+# What the numbers of a count table can rest on.
+COUNTED, CODED, ESTIMATED, MODEL = "counted", "coded", "estimated", "model"
+
 
 @dataclass(frozen=True, slots=True)
 class Population:
@@ -64,6 +67,15 @@ def asked_of_coders(count: Count, population: Population) -> tuple[str, ...]:
 def is_coded(dimension: str) -> bool:
     """Whether a dimension is answered by coders, rather than a column or the city of a record."""
     return bool(dimension) and dimension != CITY and dimension not in COLUMNS
+
+
+def name_of(asked: Sequence[str], kind: str) -> str:
+    """What a basis is called: the questions in order, and the kind of record.
+
+    >>> name_of(("sector", "goal"), "project")
+    'goal+sector of project'
+    """
+    return f"{'+'.join(sorted(asked))} of {kind or 'any kind'}"
 
 
 def statement(

@@ -16,19 +16,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from innovatory.edition.counts import CITY, Count, Population, asked_of_coders
+from innovatory.edition.counts import (
+    CITY,
+    CODED,
+    COUNTED,
+    ESTIMATED,
+    MODEL,
+    Count,
+    Population,
+    asked_of_coders,
+    name_of,
+)
 from innovatory.edition.frame import Bools, Cells, Drawn, Floats, Frame, beside, cells
 from innovatory.estimate.difference import Domain, Estimate, Part, Sample, share, total
 from innovatory.sampling import inclusion
 
-COUNTED, CODED, ESTIMATED, MODEL = "counted", "coded", "estimated", "model"
-BASES = {
-    COUNTED: "every record of the population was coded",
-    CODED: "only the records that were coded, which were not drawn by design; nothing is said of "
-    "the others",
-    ESTIMATED: "estimated for all records from those drawn and coded, with a sampling interval",
-    MODEL: "model-based, not audited: fewer than five coded records in the cell's population",
-}
 _DIGITS = 6
 # So many numbers are worked on at once, so that memory stays bounded.
 _MOST_AT_ONCE = 1_000_000
@@ -117,15 +119,6 @@ def bases(frame: Frame, counted: Mapping[Count, Sequence[Population]]) -> dict[s
                     frame, asked, population.kind, known=known
                 )
     return found
-
-
-def name_of(asked: Sequence[str], kind: str) -> str:
-    """What a basis is called: the questions in order, and the kind of record.
-
-    >>> name_of(("sector", "goal"), "project")
-    'goal+sector of project'
-    """
-    return f"{'+'.join(sorted(asked))} of {kind or 'any kind'}"
 
 
 def samples(frame: Frame, found: Mapping[str, Basis]) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from innovatory.claims import number
 from innovatory.codebook import Codebook
-from innovatory.edition.counts import Count, Population, asked_of_coders
+from innovatory.edition.counts import COUNTED, Count, Population, asked_of_coders, name_of
 from innovatory.edition.coverage import Coverage
 from innovatory.engine import Engine
 
@@ -43,8 +43,6 @@ class Receipts:
 
     def basis(self, count: Count, population: Population) -> str:
         """What a count of the population rests on: counted, coded, estimated."""
-        from innovatory.edition.estimates import COUNTED, name_of
-
         asked = asked_of_coders(count, population)
         found = self.rests.bases.get(name_of(asked, population.kind)) if asked else None
         return found.name if found else COUNTED
@@ -64,8 +62,6 @@ class Receipts:
     def _coded(
         self, asked: Sequence[str], population: Population, row: Mapping[str, Any]
     ) -> str:  # fmt: skip
-        from innovatory.edition.estimates import name_of
-
         by = " and ".join(dict.fromkeys(self.coders)) or "nobody"
         stands = self.rests.bases.get(name_of(asked, population.kind))
         noun = _NOUNS[population.kind]
