@@ -109,6 +109,14 @@ def test_the_corpus_is_read_from_whatever_columns_there_are() -> None:
     assert found.facts[1]["lead kind=company"] == 1 and found.facts[1]["share public"] == 0.5
 
 
+def test_a_note_on_funding_tells_facts_by_name() -> None:
+    """Parts led by a name are facts; a note that is prose tells none."""
+    notes = ["topic: Clean buses; scheme: HORIZON-IA", "Paid by the city: all of it"]
+    found = coder.corpus({"records": pa.table({"record_id": ["a", "b"], "funding_note": notes})})
+    told = [{name for name in facts if name.startswith("funding ")} for facts in found.facts]
+    assert told == [{"funding topic=Clean buses", "funding scheme=HORIZON-IA"}, set()]
+
+
 def test_the_key_follows_what_is_read() -> None:
     """A changed word changes the key; a column that is not read does not."""
     one = tables(4)

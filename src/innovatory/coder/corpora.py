@@ -125,6 +125,8 @@ def _row(record: Record) -> Row:
     reached = [event.stage for event in sorted(record.events, key=lambda e: last_day(e.when))]
     lasting = [stage for stage in reached if stage != "ended"]
     row["stage"] = reached[-1] if reached else "unknown"
+    if row["stage"] in ("ended", "planned"):
+        row["status"] = row["stage"]
     row["furthest_stage"] = max(lasting, key=STAGES.index, default="unknown")
     return row
 

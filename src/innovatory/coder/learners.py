@@ -8,6 +8,7 @@ question.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -47,13 +48,24 @@ class Learner:
 
 @dataclass(frozen=True)
 class Design:
-    """Which labelled rows are learnt from, their folds, and the ridges: no label in it."""
+    """Which labelled rows are learnt from, their folds, and the ridges: no label in it.
+
+    `usual` is each view's kernel between the mean record of the corpus and all rows that learners
+    learn from, which are `widest`: a learner's own rows come first among them.
+    """
 
     rows: Rows
     fold: Rows
     learnt: Rows
     learners: tuple[Learner, ...]
     folds: int
+    widest: Rows
+    usual: Mapping[str, Array]
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views that anything is learnt from."""
+        return tuple(self.usual)
 
 
 @lru_cache(maxsize=1)
@@ -71,27 +83,23 @@ def design(features: Features, labelled: bytes, shown: bytes, seed: int, folds: 
     if len(rows) > MOST_LEARNT:
         learnt = np.sort(np.argsort(order, kind="stable")[:MOST_LEARNT])
     parts = tuple(np.flatnonzero(fold[learnt] == k) for k in range(number))
-    learners = []
-    if len(rows) >= LEAST_LABELS:
-        learners += _learners(features, rows[learnt], parts, examples=0)
-    if len(examples) and len(rows) <= MOST_HELPED:
-        both = np.concatenate([rows[learnt], examples])
-        learners += _learners(features, both, parts, examples=len(examples))
-    return Design(rows, fold, learnt, tuple(learners), number)
-
-
-def _learners(
-    features: Features, rows: Rows, folds: tuple[Rows, ...], *, examples: int
-) -> list[Learner]:
-    """A learner a view; the last rows are examples, which have no answers of other coders."""
-    return [
-        Learner(
-            name, examples > 0, rows,
-            ridge(gram(features, name, rows, rows), folds, penalty=PENALTIES[name],
-                  examples=examples),
-        )
-        for name in features.views if not (examples and name == "answers")
-    ]  # fmt: skip
+    helped = len(examples) if len(rows) <= MOST_HELPED else 0
+    widest = np.concatenate([rows[learnt], examples[:helped]])
+    alone = len(rows) >= LEAST_LABELS
+    learners, usual = [], {}
+    for name, view in features.views.items() if alone or helped else ():
+        kernel = gram(features, name, widest, widest)
+        mean = np.asarray(view[: len(features)].mean(axis=0)).reshape(1, -1)
+        usual[name] = product(features, name, view[widest], mean)[:, 0]
+        penalty, own = PENALTIES[name], len(learnt)
+        if alone:
+            part = ridge(kernel[:own, :own], parts, penalty=penalty)
+            learners.append(Learner(name, False, widest[:own], part))
+        # Examples have no answers of other coders.
+        if helped and name != "answers":
+            whole = ridge(kernel, parts, penalty=penalty, examples=helped)
+            learners.append(Learner(name, True, widest, whole))
+    return Design(rows, fold, learnt, tuple(learners), number, widest, usual)
 
 
 def _rank(seed: int, record_id: str) -> int:

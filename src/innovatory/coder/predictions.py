@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from innovatory.coder.calibration import EXPECTED, Calibration, calibrate, offsets, probabilities
 from innovatory.coder.encoding import Features, controlled
 from innovatory.coder.examples import Examples, Labels
-from innovatory.coder.learners import Design, design, gram, product
+from innovatory.coder.learners import Design, design, gram
 from innovatory.coder.questions import Question
 from innovatory.coder.scores import Score, score
 from innovatory.errors import ObservatoryError
@@ -152,7 +152,7 @@ def fit(
         for one in plan.learners
     ]
     weights = tuple(one.ridge.weights(taught if one.pooled else votes) for one in plan.learners)
-    centres = _centres(features, plan, weights)
+    centres = _centres(plan, weights)
     definitions = definition_scores(features, question)[:, rows[plan.learnt]]
     own, calibrations = np.zeros((len(planes), *votes.shape)), []
     for k in range(plan.folds + 1):
@@ -171,14 +171,12 @@ def fit(
     return Fit(plan, votes, weights, centres, means, own, tuple(calibrations), prior)
 
 
-def _centres(features: Features, design: Design, weights: Sequence[Array]) -> Array:
+def _centres(design: Design, weights: Sequence[Array]) -> Array:
     """What the models (learners, models, classes) say of the corpus on the mean, coded or not."""
     found = []
     for one, dual in zip(design.learners, weights, strict=True):
-        every = features.views[one.view][: len(features)]
-        mean = np.asarray(every.mean(axis=0)).reshape(1, -1)
-        kernel = product(features, one.view, features.views[one.view][one.rows], mean)
-        found.append(np.tensordot(dual, kernel[:, 0] + one.ridge.constant, axes=([1], [0])))
+        alike = design.usual[one.view][: len(one.rows)] + one.ridge.constant
+        found.append(np.tensordot(dual, alike, axes=([1], [0])))
     return np.array(found)
 
 
@@ -254,11 +252,12 @@ def _similarities(features: Features, definitions: tuple[str, ...]) -> Array:
 
 def ridge_scores(features: Features, fitted: Fit, rows: Rows) -> Array:
     """Scores (learners, models, rows, classes) beyond the classes' shares of each model."""
-    learners = fitted.design.learners
-    found = np.zeros((len(learners), len(fitted.means), len(rows), fitted.means.shape[1]))
-    for n, (one, weights) in enumerate(zip(learners, fitted.weights, strict=True)):
-        kernel = gram(features, one.view, rows, one.rows)
-        predicted = kernel @ weights + (one.ridge.alike(weights) - fitted.centres[n])[:, None]
+    plan = fitted.design
+    found = np.zeros((len(plan.learners), len(fitted.means), len(rows), fitted.means.shape[1]))
+    kernels = {name: gram(features, name, rows, plan.widest) for name in plan.views}
+    for n, (one, weights) in enumerate(zip(plan.learners, fitted.weights, strict=True)):
+        alike = one.ridge.alike(weights) - fitted.centres[n]
+        predicted = kernels[one.view][:, : len(one.rows)] @ weights + alike[:, None]
         found[n] = predicted / deviation(fitted.means)[:, None]
     return found
 
