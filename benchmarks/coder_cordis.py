@@ -27,16 +27,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from innovatory import coder, observatory, pipeline
 from innovatory.codebook import Codebook
 from innovatory.coder.encoding import Facts
-from innovatory.edition.build import Spec
 from innovatory.records import Row
 from innovatory.sources import describe, read
 
@@ -55,13 +52,12 @@ COLUMNS = ("accuracy", "macro_f1", "log_loss", "ece")
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A corpus with what its coders said, and the same as examples for another."""
+    """A corpus with what its coders said."""
 
     name: str
     corpus: coder.Corpus
     book: Codebook
     judgements: list[dict[str, str]]
-    examples: coder.Examples
 
     def labels(self, asked: coder.Question) -> coder.Labels:
         """The votes of the coders on one dimension."""
@@ -80,28 +76,25 @@ class Coded:
 
 
 def coded(name: str, source: Path, folder: Path) -> Coded:
-    """Collect a source into an observatory of its own and read its edition back."""
-    made = observatory.new(
-        folder / name,
-        title=name,
-        editions=[Spec("all", date(2026, 12, 31), "all")],
-        reference=CODERS[name],
-    )
+    """Collect a source into an observatory of its own and read it back."""
+    made = observatory.new(folder / name, title=name, reference=CODERS[name])
     pipeline.collect(made, [source])
-    pipeline.build_editions(made)
-    tables = made.edition_folder("all") / "tables"
     needed = ("records", "places", "organisations", "events", "judgements")
-    found = {table: pq.read_table(tables / f"{table}.parquet") for table in needed}
+    with pipeline.current(made) as engine:
+        found = {table: engine.query(f"SELECT * FROM {table} ORDER BY ALL") for table in needed}
+    return Coded(name, coder.corpus(found), made.book, found["judgements"].to_pylist())
+
+
+def examples(source: Path, book: Codebook) -> coder.Examples:
+    """A source as examples for another."""
     described = describe(source)
     rows = [row for file in described.files for row in read(file, descriptor=described)]
-    facts = [row.fact for row in rows if isinstance(row, Row)]
-    examples = coder.examples(facts, made.book)
-    return Coded(name, coder.corpus(found), made.book, found["judgements"].to_pylist(), examples)
+    return coder.examples([row.fact for row in rows if isinstance(row, Row)], book)
 
 
-def corpora(folder: Path) -> dict[str, Coded]:
-    """The corpora that are there."""
-    found = {"starter": coded("starter", observatory.data("corpus"), folder)}
+def sources(folder: Path) -> dict[str, Path]:
+    """The sources that are there, by the name of their corpus."""
+    found = {"starter": observatory.data("corpus")}
     data = SHARED / "data" / "cordis"
     if data.is_dir():
         descriptor = folder / "cordis-source" / "source.toml"
@@ -109,7 +102,7 @@ def corpora(folder: Path) -> dict[str, Coded]:
         text = DESCRIPTOR.read_text("utf-8")
         there = text.replace('"../../../shared/data/cordis"', json.dumps(str(data.resolve())))
         descriptor.write_text(there, "utf-8")
-        found["cordis"] = coded("cordis", descriptor, folder)
+        found["cordis"] = descriptor
     return dict(sorted(found.items()))
 
 
@@ -290,11 +283,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="innovatory-coder-") as folder:
-        found = corpora(Path(folder))
-        for name, told in found.items():
+        found = sources(Path(folder))
+        for name, source in found.items():
             if given.only not in ("", name):
                 continue
-            others = next((o.examples for n, o in found.items() if n != name), None)
+            told = coded(name, source, Path(folder))
+            others = next((examples(o, told.book) for n, o in found.items() if n != name), None)
             asked = given.dimensions or [d.id for d in told.book.dimensions] + list(DERIVED)
             rows = measured(told, others, asked, repeats=given.repeats, compare=given.compare)
             for n, row in enumerate(rows):

@@ -13,14 +13,15 @@ from sources_data import ROOT, shared
 
 # Accuracy on records whose coders agree, and macro-F1 over all, by 10 folds: below the means of
 # docs/coder.md by about what other folds change. Three classes of goal have three records each, so
-# that its macro-F1 is anything from 0.32 to 0.47.
+# that its macro-F1 is anything from 0.35 to 0.6.
 FLOORS = {
     "driver": (0.87, 0.50),
-    "sector": (0.73, 0.63),
-    "goal": (0.85, 0.29),
-    "stage": (0.76, 0.62),
+    "sector": (0.74, 0.65),
+    "goal": (0.86, 0.33),
+    "stage": (0.77, 0.63),
     "innovative": (0.80, 0.55),
 }
+SIZES = (0, 50, 100, 200, 300)
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +46,14 @@ def test_scores_stay_above_their_floors(measured: list[dict[str, Any]]) -> None:
 
 
 def test_probabilities_mean_what_they_say(measured: list[dict[str, Any]]) -> None:
-    """At every number of labels confidence and accuracy are at most a tenth apart."""
-    assert len(measured) == 4 * len(FLOORS)
-    assert all(row["ece"] < 0.12 for row in measured)
+    """With 50 labels and more confidence and accuracy are at most a tenth apart."""
+    assert len(measured) == len(SIZES) * len(FLOORS)
+    assert all(row["ece"] < 0.12 for row in measured if row["labels"])
 
 
 def test_more_labels_lose_less(measured: list[dict[str, Any]]) -> None:
-    """The loss over the dimensions falls from 50 labels to 100, and to all."""
+    """The loss over the dimensions falls from no label to 50, to 100, and to all."""
     loss = {
-        size: sum(row["log_loss"] for row in measured if row["labels"] == size)
-        for size in (50, 100, 300)
+        size: sum(row["log_loss"] for row in measured if row["labels"] == size) for size in SIZES
     }
-    assert loss[50] > loss[100] > loss[300]
+    assert loss[0] > loss[50] > loss[100] > loss[300]

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from innovatory import coder
+from innovatory.codebook import load
 from innovatory.coder.linear import linear
 from innovatory.coder.predictions import definition_scores, fit, ridge_scores
 from innovatory.coder.ridges import ridge
+from innovatory.edition import examples as starter
 from innovatory.errors import ObservatoryError
+from innovatory.observatory import data
 from innovatory.records import Coding, Fact, Record
 from test_coder import BOOK, SECTOR, labels, tables, votes
 
@@ -91,6 +94,18 @@ def test_examples_beside_a_corpus_leave_its_own_records_out() -> None:
     assert found.beside(OWN) is found and found.key != mixed.key
     with pytest.raises(ObservatoryError, match="beside"):
         coder.features(OWN, seed=1, examples=mixed)
+
+
+def test_the_starter_corpus_serves_all_but_itself() -> None:
+    """Its 504 records answer every question of the shipped codebook, and teach others only."""
+    found = starter.beside(OWN)
+    assert found is not None and len(found.corpus.record_ids) == 504
+    book = load(data("codebook.yaml"))
+    asked = [coder.question(dimension, book=book) for dimension in book.dimensions]
+    assert all(len(found.of(question).rows) == 504 for question in asked)
+    assert starter.beside(found.corpus) is None
+    half = starter.beside(found.corpus.take(range(252)))
+    assert half is not None and half.corpus.record_ids == found.corpus.record_ids[252:]
 
 
 def test_features_and_examples_must_belong_together() -> None:

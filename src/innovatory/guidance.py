@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from innovatory import coder
 from innovatory.codebook import Codebook, Derived, Dimension
-from innovatory.edition import coverage, estimates, predictions
+from innovatory.edition import coverage, estimates, examples, predictions
 from innovatory.edition.counts import CITY, COUNTED, ESTIMATED, Count, Population, asked_of_coders
 from innovatory.edition.estimates import Shares
 from innovatory.edition.frame import Floats
@@ -64,7 +64,10 @@ class Machine:
                 likely = table.filter(pc.field("dimension") == name)["probability"].to_numpy()
                 self._likely[name] = likely.reshape(-1, len(asked.classes))
         self._row = {record_id: n for n, record_id in enumerate(corpus.record_ids)}
-        self._features = coder.features(corpus, seed=self._seed, answers=answers or None)
+        self._examples = examples.beside(corpus)
+        self._features = coder.features(
+            corpus, seed=self._seed, answers=answers or None, examples=self._examples
+        )
         self.name = f"machine:{self._features.key[:8]}"
 
     def suggest(self, record_id: str, passages: Mapping[str, str]) -> dict[str, Suggested]:
@@ -85,7 +88,7 @@ class Machine:
                 continue
             told = coder.explain(
                 self._features, self._labels[name], asked, row=row, passages=passages,
-                seed=self._seed, folds=predictions.FOLDS,
+                seed=self._seed, folds=predictions.FOLDS, examples=self._examples,
             )  # fmt: skip
             most = max((p.weight for p in told), default=1.0)
             marked = tuple((p.field, p.start, p.end, p.weight / most) for p in told)

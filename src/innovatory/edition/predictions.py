@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from innovatory.codebook import Codebook
+from innovatory.edition import examples
 from innovatory.edition.encodings import packed, unpacked
 from innovatory.engine import Engine, digest, key_of, quoted
 
@@ -70,12 +71,14 @@ def take(
     corpus = read_corpus(engine)
     answers = read_answers(engine, book, corpus.record_ids)
     said = repr([(name, a.tolist(), b.tolist()) for name, (a, b) in sorted(answers.items())])
-    common = key_of([_code(), corpus.key, said, str(seed)])
+    common = key_of([_code(), examples.key(), corpus.key, said, str(seed)])
+    shown = cache(lambda: examples.beside(corpus))
 
     @cache
     def encoded() -> coder.Features:
         def make() -> pa.Table:
-            return packed(coder.features(corpus, seed=seed, answers=answers or None))
+            made = coder.features(corpus, seed=seed, answers=answers or None, examples=shown())
+            return packed(made)
 
         # Packed and unpacked even where it was just made, so that both are alike to the byte.
         return unpacked(remember(f"encoding-{common}", make), corpus.record_ids)
@@ -89,7 +92,7 @@ def take(
                       repr(labels.votes.tolist())])  # fmt: skip
 
         def make(asked: coder.Question = asked, labels: coder.Labels = labels) -> pa.Table:
-            made = coder.predict(encoded(), labels, asked, seed=seed, folds=FOLDS)
+            made = coder.predict(encoded(), labels, asked, seed=seed, folds=FOLDS, examples=shown())
             return _table(made, asked, corpus.record_ids, labels=len(labels.rows))
 
         table = remember(f"{asked.dimension}-{key}", make)
